@@ -1,0 +1,52 @@
+# Needs Python 3.11 or newer, git and make. PostgreSQL and Redis come as wheels unless DATABASE_URL and REDIS_URL are set.
+
+# The first that runs and is new enough; a name on the path may be an empty shim.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PORT ?= 8000
+JOBS ?= 2
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Named after what the requirements say, so that another branch's requirements are installed too.
+INSTALLED := $(VENV)/.installed-$(shell cat requirements.txt requirements-dev.txt | cksum | cut -d' ' -f1)
+SERVERS := $(BIN)/python -m settings.embedded
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export DJANGO_SETTINGS_MODULE ?= settings.dev
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo serve test lint migrations bench
+
+help: ## This list
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+install: $(INSTALLED) ## Install what is needed into .venv
+
+$(INSTALLED): requirements.txt requirements-dev.txt
+	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed; say where it is: make PYTHON=/path/to/python3'; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@rm -f $(VENV)/.installed-*
+	@touch $@
+
+demo: install ## A whole trade from listing to verified audit report, narrated
+	@$(SERVERS) python -m demo $(ARGS)
+
+serve: install ## The exchange on http://127.0.0.1:PORT (8000) with a loaded market; Ctrl-C stops it
+	@$(SERVERS) sh -c 'python manage.py migrate --no-input --verbosity 0 \
+		&& python -m demo.load --if-empty \
+		&& python -m demo.signins --address http://127.0.0.1:$(PORT) \
+		&& exec honcho start --port $(PORT)'
+
+test: install ## Every test; ARGS="-k wallet" narrows
+	@$(SERVERS) pytest --numprocesses $(JOBS) $(ARGS)
+
+lint: install ## Style, imports and the way down between rooms
+	@ruff check . && ruff format --check . && lint-imports
+
+migrations: install ## Write migrations for changed models
+	@python manage.py makemigrations $(ARGS)
+
+bench: install ## The measurements of docs, each against its yardstick
+	@$(SERVERS) python -m benchmarks $(ARGS)

@@ -1,0 +1,67 @@
+"""Two questions of a load balancer: does the process answer, and can it do its work?"""
+
+from collections.abc import Callable
+
+import redis
+import structlog
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.cache import never_cache
+
+log = structlog.get_logger(__name__)
+
+
+class NotReady(Exception):
+    pass
+
+
+def database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def migrations() -> None:
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if missing:
+        raise NotReady(f"{len(missing)} migrations to apply")
+
+
+def broker() -> None:
+    with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, retry=None) as client:
+        client.ping()
+
+
+def cache_server() -> None:
+    cache.get("readyz")
+
+
+PARTS: dict[str, Callable[[], None]] = {
+    "database": database,
+    "migrations": migrations,
+    "broker": broker,
+    "cache": cache_server,
+}
+
+
+@never_cache
+def process(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"status": "ok"})
+
+
+@never_cache
+def ready(request: HttpRequest) -> JsonResponse:
+    states = {}
+    for name, check in PARTS.items():
+        try:
+            check()
+            states[name] = "ok"
+        except Exception as error:
+            # Whoever asks learns which part; the reason is for the log.
+            states[name] = "down"
+            log.warning("not_ready", part=name, reason=str(error))
+    ok = all(state == "ok" for state in states.values())
+    return JsonResponse({"status": "ok" if ok else "down", "parts": states}, status=200 if ok else 503)
