@@ -1,0 +1,220 @@
+import hashlib
+import uuid
+from collections.abc import Iterable
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+from accounts import uscc
+from accounts.states import Capacity, OrganizationState, Role, TaxpayerType
+from accounts.validators import validate_uscc
+from market.kernel import clock
+from market.kernel.actors import Actor
+from market.kernel.identifiers import uuid7
+from market.workspaces.access import Workspace
+
+
+class Organization(models.Model):
+    """WHY: the legal person that lists, buys, operates or supervises, and that every row of business belongs to."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(_("name"), max_length=200)
+    uscc = models.CharField(_("unified social credit code"), max_length=18, unique=True, validators=[validate_uscc])
+    region = models.CharField(_("region"), max_length=64)
+    taxpayer_type = models.CharField(
+        _("taxpayer type"), max_length=16, choices=TaxpayerType, default=TaxpayerType.GENERAL
+    )
+    bank_account = models.CharField(_("bank account"), max_length=34, blank=True)
+    capacities = ArrayField(models.CharField(max_length=32, choices=Capacity), verbose_name=_("capacities"))
+    state = models.CharField(_("state"), max_length=16, choices=OrganizationState, default=OrganizationState.PENDING)
+    created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
+
+    class Meta:
+        verbose_name = _("organisation")
+        verbose_name_plural = _("organisations")
+        ordering = ("-id",)
+        constraints = [
+            models.CheckConstraint(name="organization_uscc_format", condition=models.Q(uscc__regex=uscc.PATTERN)),
+            # 数据二十条: the exchange's own function and the vendor's are separate.
+            models.CheckConstraint(
+                name="organization_operator_is_no_vendor",
+                condition=~models.Q(capacities__contains=[Capacity.OPERATOR, Capacity.VENDOR]),
+            ),
+            models.CheckConstraint(
+                name="organization_capacities_known",
+                condition=models.Q(capacities__contained_by=Capacity.values, capacities__len__gt=0),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UserManager(BaseUserManager):
+    """Creates users whose e-mail is the sign-in name, always in lower case."""
+
+    def create_user(self, email: str, password: str | None = None, **fields) -> "User":
+        """A user with a hashed password (none: cannot sign in until one is set)."""
+        user = self.model(email=email.lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields) -> "User":
+        """A user who passes Django's permission checks; it still needs a membership to enter a workspace."""
+        return self.create_user(email, password, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, email: str) -> "User":
+        """Sign-in ignores the case of the e-mail address."""
+        return self.get(email=email.lower())
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """WHY: a person who signs in by e-mail. What they may do comes from their memberships, never from this row."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    email = models.EmailField(_("e-mail"), unique=True)
+    name = models.CharField(_("name"), max_length=100, blank=True)
+    is_active = models.BooleanField(_("active"), default=True)
+    created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    objects = UserManager()
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+        ordering = ("-id",)
+        constraints = [
+            models.CheckConstraint(name="user_email_lower_case", condition=models.Q(email=Lower("email"))),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def is_staff(self) -> bool:
+        """Django's admin asks; each workspace decides by membership instead (``actor_in``)."""
+        return self.is_active
+
+    def actor_in(self, workspace: Workspace) -> Actor | None:
+        """The actor this user is in an admin workspace, by its first fitting membership, or None.
+
+        One query the first time; kept for the life of this instance, that is one request.
+        """
+        if not self.is_active:
+            return None
+        if not hasattr(self, "_active_memberships"):
+            self._active_memberships = list(
+                self.memberships.filter(is_active=True).select_related("organization").order_by("id")
+            )
+        for membership in self._active_memberships:
+            if workspace.admits(membership.role, membership.organization.capacities) and membership.is_usable:
+                return membership.actor(label=self.email)
+        return None
+
+
+class Membership(models.Model):
+    """WHY: ties a person to an organisation in one role; every act names the membership it was done under."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(User, models.PROTECT, related_name="memberships", verbose_name=_("user"))
+    organization = models.ForeignKey(
+        Organization, models.PROTECT, related_name="memberships", verbose_name=_("organisation")
+    )
+    role = models.CharField(_("role"), max_length=16, choices=Role)
+    is_active = models.BooleanField(_("active"), default=True)
+    created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
+
+    class Meta:
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(fields=["user", "organization", "role"], name="membership_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.role}"
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the membership and its organisation are open: a closed organisation's members are out."""
+        return self.is_active and self.organization.state in (
+            OrganizationState.PENDING,
+            OrganizationState.VERIFIED,
+            OrganizationState.SUSPENDED,
+        )
+
+    def actor(self, label: str) -> Actor:
+        """The actor for an act under this membership; ``organization`` must be loaded."""
+        return Actor(
+            label=label,
+            role=self.role,
+            user_id=self.user_id,
+            organization_id=self.organization_id,
+            capacities=frozenset(self.organization.capacities),
+        )
+
+
+class ApiToken(models.Model):
+    """WHY: lets a program act under a membership. Only a digest is kept: the secret has 256 random bits, so a fast
+    hash is as safe as a slow one, and a request costs one indexed query.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    membership = models.ForeignKey(Membership, models.PROTECT, related_name="api_tokens", verbose_name=_("membership"))
+    name = models.CharField(_("name"), max_length=100)
+    prefix = models.CharField(_("prefix"), max_length=12, unique=True)
+    digest = models.BinaryField(max_length=32)
+    scopes = ArrayField(models.CharField(max_length=32), verbose_name=_("scopes"))
+    expires_at = models.DateTimeField(_("expires"))
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
+
+    class Meta:
+        verbose_name = _("API token")
+        verbose_name_plural = _("API tokens")
+        ordering = ("-id",)
+        constraints = [
+            models.CheckConstraint(
+                name="api_token_expires_after_creation", condition=models.Q(expires_at__gt=models.F("created_at"))
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    @staticmethod
+    def digest_of(secret: str) -> bytes:
+        """SHA-256 of the secret part: 32 bytes."""
+        return hashlib.sha256(secret.encode()).digest()
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the token, its user, membership and organisation are all good at this moment."""
+        return (
+            self.revoked_at is None
+            and self.expires_at > clock.now()
+            and self.membership.is_usable
+            and self.membership.user.is_active
+        )
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts when this token is used."""
+        return self.membership.actor(label=self.membership.user.email)
+
+    @property
+    def organization_id(self) -> uuid.UUID:
+        """The organisation the token acts for."""
+        return self.membership.organization_id
+
+    def allows(self, scopes: Iterable[str]) -> bool:
+        """Whether the token carries every one of ``scopes``."""
+        return set(scopes) <= set(self.scopes)

@@ -1,0 +1,96 @@
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from market.kernel.states import TransitionTable
+
+
+class OrganizationState(models.TextChoices):
+    """An organisation trades only while ``verified``."""
+
+    PENDING = "pending", _("pending")
+    VERIFIED = "verified", _("verified")
+    SUSPENDED = "suspended", _("suspended")
+    CLOSED = "closed", _("closed")
+
+
+ORGANIZATION_MOVES = TransitionTable(
+    {
+        OrganizationState.PENDING: [OrganizationState.VERIFIED, OrganizationState.CLOSED],
+        OrganizationState.VERIFIED: [OrganizationState.SUSPENDED, OrganizationState.CLOSED],
+        OrganizationState.SUSPENDED: [OrganizationState.VERIFIED, OrganizationState.CLOSED],
+    }
+)
+
+
+class Capacity(models.TextChoices):
+    """What an organisation may be on the exchange; one may hold several."""
+
+    VENDOR = "vendor", _("data vendor")
+    SERVICE_PROVIDER = "service_provider", _("third-party service provider")
+    BUYER = "buyer", _("buyer")
+    OPERATOR = "operator", _("operator")
+    REGULATOR = "regulator", _("regulator")
+
+
+class Role(models.TextChoices):
+    """What a member does for its organisation."""
+
+    OWNER = "owner", _("owner")
+    LISTER = "lister", _("lister")
+    PURCHASER = "purchaser", _("purchaser")
+    FINANCE = "finance", _("finance")
+    AUDITOR = "auditor", _("auditor")
+    OPERATOR = "operator", _("operator")
+
+
+class TaxpayerType(models.TextChoices):
+    """Decides the VAT rate on what a vendor earns."""
+
+    GENERAL = "general", _("general taxpayer")
+    SMALL_SCALE = "small_scale", _("small-scale taxpayer")
+
+
+class Scope(models.TextChoices):
+    """What a token may be used for."""
+
+    CATALOG_READ = "catalog:read", _("read the catalogue")
+    ORDERS_READ = "orders:read", _("read orders")
+    ORDERS_WRITE = "orders:write", _("place, cancel and accept orders")
+    DELIVERY_READ = "delivery:read", _("receive what was bought")
+    LEDGER_READ = "ledger:read", _("read balances and transfers")
+    SETTLEMENT_READ = "settlement:read", _("read settlement batches and payouts")
+    REPORTS_READ = "reports:read", _("read reports")
+    REPORTS_WRITE = "reports:write", _("request reports")
+    ACCOUNT_READ = "account:read", _("read the own account")
+
+
+SCOPES_OF_ROLE: dict[str, frozenset[str]] = {
+    Role.OWNER: frozenset(Scope.values) - {Scope.REPORTS_READ, Scope.REPORTS_WRITE},
+    Role.LISTER: frozenset({Scope.CATALOG_READ, Scope.ORDERS_READ, Scope.ACCOUNT_READ}),
+    Role.PURCHASER: frozenset(
+        {
+            Scope.CATALOG_READ,
+            Scope.ORDERS_READ,
+            Scope.ORDERS_WRITE,
+            Scope.DELIVERY_READ,
+            Scope.LEDGER_READ,
+            Scope.ACCOUNT_READ,
+        }
+    ),
+    Role.FINANCE: frozenset(
+        {Scope.CATALOG_READ, Scope.ORDERS_READ, Scope.LEDGER_READ, Scope.SETTLEMENT_READ, Scope.ACCOUNT_READ}
+    ),
+    Role.AUDITOR: frozenset(
+        {
+            Scope.CATALOG_READ,
+            Scope.ORDERS_READ,
+            Scope.LEDGER_READ,
+            Scope.SETTLEMENT_READ,
+            Scope.REPORTS_READ,
+            Scope.REPORTS_WRITE,
+            Scope.ACCOUNT_READ,
+        }
+    ),
+    Role.OPERATOR: frozenset(Scope.values) - {Scope.ORDERS_WRITE, Scope.DELIVERY_READ},
+}
+"""The most a token of a membership may be given; a token may ask for less."""

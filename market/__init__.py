@@ -1,0 +1,12 @@
+"""The exchange, one sub-package a room. An import may only point down this list.
+
+reports                      exporters, report jobs, files that auditors download
+delivery | settlement        what the buyer receives | what the vendor earns
+orders                       order, contract terms, acceptance
+catalog | ledger             what is for sale | where money is
+accounts (top level)         who acts
+outbox | api                 durable work | the HTTP edge shared by all
+audit                        append-only evidence
+workspaces                   the three admin sites and their scoped base classes
+kernel                       money, ids, clock, errors, locks, state tables; no models
+"""

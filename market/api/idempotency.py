@@ -1,0 +1,115 @@
+"""``Idempotency-Key`` (IETF draft-ietf-httpapi-idempotency-key-header-07): one act a key, one answer a key."""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.db import IntegrityError, connection, models, transaction
+from django.utils.translation import gettext_lazy as _
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.encoders import JSONEncoder
+
+from market.api.errors import IdempotencyKeyMissing, IdempotencyKeyReused, RequestInFlight
+from market.api.models import IdempotentReply
+from market.kernel.database import violated_constraint
+
+MAX_KEY_LENGTH = 255
+REPLAYED_HEADER = "Idempotency-Replayed"
+
+
+class ReplyRecorder:
+    """Handed to the act, which inserts ``row(status, body)`` together with its own rows."""
+
+    def __init__(self, organization_id: uuid.UUID, operation: str, key: str, fingerprint: str) -> None:
+        self.organization_id = organization_id
+        self.operation = operation
+        self.key = key
+        self.fingerprint = fingerprint
+        self.reply: IdempotentReply | None = None
+
+    def row(self, status: int, body: Any) -> models.Model:
+        """The unsaved reply for the act to insert. ``body`` must be what the client gets, renderable as JSON."""
+        plain = json.loads(json.dumps(body, cls=JSONEncoder))
+        self.reply = IdempotentReply(
+            organization_id=self.organization_id,
+            operation=self.operation,
+            key=self.key,
+            fingerprint=self.fingerprint,
+            status=status,
+            body=plain,
+        )
+        return self.reply
+
+
+def respond_once(
+    request: Request, *, operation: str, organization_id: uuid.UUID, act: Callable[[ReplyRecorder], None]
+) -> Response:
+    """Run ``act`` in a transaction unless this key has been answered before; then replay that answer.
+
+    ``act`` must insert ``recorder.row(...)`` in its transaction. What it raises passes through and leaves no row.
+
+    Raises ``IdempotencyKeyMissing`` (400), ``IdempotencyKeyReused`` (422) when the body differs,
+    ``RequestInFlight`` (409) while the same key is being worked on.
+    """
+    recorder = ReplyRecorder(organization_id, operation, _key_of(request), _fingerprint(request))
+    try:
+        with transaction.atomic():
+            stored = _take(recorder)
+            if stored is not None:
+                return _replay(stored, recorder)
+            act(recorder)
+    except IntegrityError as error:
+        if violated_constraint(error) == "api_idempotent_reply_once":
+            raise RequestInFlight(_("Repeat the request in a moment.")) from error
+        raise
+    if recorder.reply is None:
+        raise RuntimeError(f"{operation} did not record its reply")
+    return Response(recorder.reply.body, status=recorder.reply.status)
+
+
+def _key_of(request: Request) -> str:
+    key = request.headers.get("Idempotency-Key", "").strip()
+    if not key:
+        raise IdempotencyKeyMissing(_("Send a fresh random value, such as a UUID, and the same one when you repeat."))
+    if len(key) > MAX_KEY_LENGTH or not key.isprintable() or not key.isascii():
+        raise IdempotencyKeyMissing(_("The key must be 1 to 255 printable ASCII characters."))
+    return key
+
+
+def _fingerprint(request: Request) -> str:
+    canonical = json.dumps(request.data, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(f"{request.method}\n{request.path}\n{canonical}".encode()).hexdigest()
+
+
+def _take(recorder: ReplyRecorder) -> IdempotentReply | None:
+    """Lock the key until the transaction ends and return the stored reply, in one round trip.
+
+    Raises ``RequestInFlight`` when another transaction holds the key.
+    """
+    scope = f"{recorder.organization_id}\n{recorder.operation}\n{recorder.key}"
+    lock_key = int.from_bytes(hashlib.sha256(scope.encode()).digest()[:8], signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT pg_try_advisory_xact_lock(%s), reply.fingerprint, reply.status, reply.body
+              FROM (SELECT 1) AS one
+              LEFT JOIN api_idempotentreply AS reply
+                ON reply.organization_id = %s AND reply.operation = %s AND reply.key = %s
+            """,
+            [lock_key, recorder.organization_id, recorder.operation, recorder.key],
+        )
+        locked, fingerprint, status, body = cursor.fetchone()
+    if fingerprint is not None:
+        return IdempotentReply(fingerprint=fingerprint, status=status, body=json.loads(body))
+    if not locked:
+        raise RequestInFlight(_("Repeat the request in a moment."))
+    return None
+
+
+def _replay(stored: IdempotentReply, recorder: ReplyRecorder) -> Response:
+    if stored.fingerprint != recorder.fingerprint:
+        raise IdempotencyKeyReused(_("Use a fresh key for a new request."))
+    return Response(stored.body, status=stored.status, headers={REPLAYED_HEADER: "true"})

@@ -1,0 +1,19 @@
+"""What a token may do at all. Selectors decide which objects it sees, services which roles may act."""
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+
+class HasScope(BasePermission):
+    """The token carries the scope the view names for the method.
+
+    A view declares ``scopes = {"GET": "orders:read", "POST": "orders:write"}``; a method without an entry is refused,
+    so that a forgotten declaration closes the door instead of opening it.
+    """
+
+    def has_permission(self, request: Request, view: object) -> bool:
+        token = request.auth
+        if token is None:
+            return False
+        method = "GET" if request.method in ("HEAD", "OPTIONS") else request.method
+        return getattr(view, "scopes", {}).get(method) in token.scopes

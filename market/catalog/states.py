@@ -1,0 +1,123 @@
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from market.kernel.states import TransitionTable
+
+
+class ProductState(models.TextChoices):
+    """Only a ``listed`` product can be ordered; entitlements run on after ``delisted``."""
+
+    DRAFT = "draft", _("draft")
+    IN_REVIEW = "in_review", _("in review")
+    REJECTED = "rejected", _("rejected")
+    LISTED = "listed", _("listed")
+    SUSPENDED = "suspended", _("suspended")
+    DELISTED = "delisted", _("delisted")
+
+
+PRODUCT_MOVES = TransitionTable(
+    {
+        ProductState.DRAFT: [ProductState.IN_REVIEW],
+        ProductState.IN_REVIEW: [ProductState.LISTED, ProductState.REJECTED],
+        ProductState.REJECTED: [ProductState.DRAFT],
+        ProductState.LISTED: [ProductState.SUSPENDED, ProductState.DELISTED],
+        ProductState.SUSPENDED: [ProductState.LISTED],
+    }
+)
+
+
+class ProductKind(models.TextChoices):
+    """What kind of thing is sold."""
+
+    DATASET = "dataset", _("dataset")
+    API = "api", _("data API")
+    MODEL = "model", _("model or algorithm")
+    COMPUTE = "compute", _("compute power")
+    SERVICE = "service", _("data service")
+
+
+class Grade(models.TextChoices):
+    """Data grade of GB/T 43697-2024. Core data can never be listed; important data needs approval per buyer."""
+
+    GENERAL = "general", _("general data")
+    IMPORTANT = "important", _("important data")
+    CORE = "core", _("core data")
+
+
+class RightsBasis(models.TextChoices):
+    """On which of the three separated data rights (数据二十条, article 7) the vendor sells."""
+
+    HOLDING = "holding", _("right to hold data resources")
+    USE = "use", _("right to process and use data")
+    OPERATION = "operation", _("right to operate data products")
+
+
+class Sector(models.TextChoices):
+    """The 20 lettered sections of GB/T 4754-2017, industrial classification for national economic activities."""
+
+    A = "A", _("Agriculture, forestry, animal husbandry and fishery")
+    B = "B", _("Mining")
+    C = "C", _("Manufacturing")
+    D = "D", _("Electricity, heat, gas and water supply")
+    E = "E", _("Construction")
+    F = "F", _("Wholesale and retail")
+    G = "G", _("Transport, storage and post")
+    H = "H", _("Accommodation and catering")
+    I = "I", _("Information transmission, software and IT services")  # noqa: E741
+    J = "J", _("Finance")
+    K = "K", _("Real estate")
+    L = "L", _("Leasing and business services")
+    M = "M", _("Scientific research and technical services")
+    N = "N", _("Water conservancy, environment and public facilities")
+    O = "O", _("Resident services, repair and other services")  # noqa: E741
+    P = "P", _("Education")
+    Q = "Q", _("Health and social work")
+    R = "R", _("Culture, sports and entertainment")
+    S = "S", _("Public administration, social security and social organisations")
+    T = "T", _("International organisations")
+
+
+class RevisionState(models.TextChoices):
+    """A published revision never changes again; a revoked one stays as a row, with its reason."""
+
+    DRAFT = "draft", _("draft")
+    PUBLISHED = "published", _("published")
+    REVOKED = "revoked", _("revoked")
+
+
+REVISION_MOVES = TransitionTable(
+    {
+        RevisionState.DRAFT: [RevisionState.PUBLISHED],
+        RevisionState.PUBLISHED: [RevisionState.REVOKED],
+    }
+)
+
+
+class PriceModel(models.TextChoices):
+    """How an offer is charged. Subscriptions and metering have their place here; their doors open later."""
+
+    ONE_OFF = "one_off", _("one-off")
+    FREE = "free", _("free")
+    SUBSCRIPTION = "subscription", _("subscription")
+    METERED = "metered", _("metered")
+
+
+class OfferState(models.TextChoices):
+    """An offer is never edited: a new price is a new offer, and the old one is withdrawn."""
+
+    ACTIVE = "active", _("active")
+    WITHDRAWN = "withdrawn", _("withdrawn")
+
+
+OFFER_MOVES = TransitionTable({OfferState.ACTIVE: [OfferState.WITHDRAWN]})
+
+
+class ReviewDecision(models.TextChoices):
+    """What the operator decided about a submission."""
+
+    PENDING = "pending", _("pending")
+    APPROVED = "approved", _("approved")
+    REJECTED = "rejected", _("rejected")
+
+
+REVIEW_MOVES = TransitionTable({ReviewDecision.PENDING: [ReviewDecision.APPROVED, ReviewDecision.REJECTED]})

@@ -1,0 +1,103 @@
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Organization
+from market.catalog.models import Asset, Product, Revision
+from market.delivery.states import Channel, DeliveryState
+from market.kernel import clock
+from market.kernel.identifiers import uuid7
+from market.orders.models import Order
+
+
+class Entitlement(models.Model):
+    """WHY: the buyer's right to receive a revision, under one order and until a moment; every download asks it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    order = models.OneToOneField(Order, models.PROTECT, related_name="entitlement", verbose_name=_("order"))
+    buyer_org = models.ForeignKey(Organization, models.PROTECT, related_name="entitlements", verbose_name=_("buyer"))
+    vendor_org_id = models.UUIDField(editable=False)
+    product = models.ForeignKey(Product, models.PROTECT, related_name="entitlements", verbose_name=_("product"))
+    revision = models.ForeignKey(Revision, models.PROTECT, related_name="entitlements", verbose_name=_("revision"))
+    valid_from = models.DateTimeField(_("valid from"), default=clock.now)
+    valid_until = models.DateTimeField(_("valid until"), null=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True)
+
+    class Meta:
+        verbose_name = _("entitlement")
+        verbose_name_plural = _("entitlements")
+        ordering = ("-id",)
+        constraints = [
+            models.CheckConstraint(
+                name="entitlement_ends_after_start", condition=Q(valid_until=None) | Q(valid_until__gt=F("valid_from"))
+            ),
+        ]
+        indexes = [models.Index(fields=["buyer_org", "-id"], name="entitlement_of_buyer")]
+
+    def __str__(self) -> str:
+        return str(self.order_id)
+
+
+class Delivery(models.Model):
+    """WHY: one try at handing an order over, under one outbox job: what was checked, when, and how it ended."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    order = models.ForeignKey(Order, models.PROTECT, related_name="deliveries", verbose_name=_("order"))
+    buyer_org_id = models.UUIDField(editable=False)
+    vendor_org_id = models.UUIDField(editable=False)
+    number = models.PositiveSmallIntegerField(_("try"))
+    job_id = models.UUIDField(_("job"))
+    channel = models.CharField(_("channel"), max_length=16, choices=Channel, default=Channel.DOWNLOAD)
+    state = models.CharField(_("state"), max_length=16, choices=DeliveryState, default=DeliveryState.RUNNING)
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    manifest = models.JSONField(_("manifest"), default=list)
+    failure_reason = models.TextField(_("why it failed"), blank=True)
+    started_at = models.DateTimeField(_("started"), default=clock.now)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+
+    class Meta:
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(fields=["order", "number"], name="delivery_number_once_per_order"),
+            models.UniqueConstraint(
+                fields=["order"], condition=Q(state=DeliveryState.HANDED_OVER), name="delivery_handed_over_once"
+            ),
+            models.CheckConstraint(
+                name="delivery_finished_when_ended",
+                condition=Q(state=DeliveryState.RUNNING) | Q(finished_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.order_id} #{self.number}"
+
+
+class Receipt(models.Model):
+    """WHY: what was really sent: which bytes of which asset, to whom, when. Evidence for acceptance and dispute."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    entitlement = models.ForeignKey(Entitlement, models.PROTECT, related_name="receipts", verbose_name=_("entitlement"))
+    asset = models.ForeignKey(Asset, models.PROTECT, related_name="receipts", verbose_name=_("asset"))
+    buyer_org_id = models.UUIDField(editable=False)
+    vendor_org_id = models.UUIDField(editable=False)
+    range_start = models.BigIntegerField(_("first byte"))
+    bytes_requested = models.BigIntegerField(_("bytes requested"))
+    bytes_sent = models.BigIntegerField(_("bytes sent"))
+    started_at = models.DateTimeField(_("started"))
+    finished_at = models.DateTimeField(_("finished"), default=clock.now)
+
+    class Meta:
+        verbose_name = _("receipt")
+        verbose_name_plural = _("receipts")
+        ordering = ("-id",)
+        constraints = [
+            models.CheckConstraint(
+                name="receipt_bytes",
+                condition=Q(range_start__gte=0, bytes_sent__gte=0, bytes_sent__lte=F("bytes_requested")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.asset_id} {self.range_start}+{self.bytes_sent}"

@@ -1,0 +1,70 @@
+"""Few round trips: many inserts in one statement, and a state change as one compare-and-set."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import IntegrityError, connection, models
+from django.db.models.sql import InsertQuery
+
+from market.kernel.errors import NotFound
+from market.kernel.states import TransitionTable
+
+
+def insert_together(*rows: models.Model | Iterable[models.Model] | None) -> None:
+    """Insert rows of any models in ONE statement: one round trip for a whole business act.
+
+    Each argument is an unsaved instance whose key is already set, an iterable of them, or None (left out). Foreign
+    keys among the rows hold, whatever their order: PostgreSQL checks them when the statement ends. Triggers and
+    constraints act as for any insert; ``save()`` and signals are not called.
+
+    Raises ``django.db.IntegrityError``; ``violated_constraint`` tells which rule refused the rows.
+    """
+    by_model: dict[type[models.Model], list[models.Model]] = {}
+    for row in _flatten(rows):
+        by_model.setdefault(type(row), []).append(row)
+    if not by_model:
+        return
+    parts, parameters = [], []
+    for index, (model, instances) in enumerate(by_model.items()):
+        query = InsertQuery(model)
+        fields = [field for field in model._meta.concrete_fields if not field.generated]
+        query.insert_values(fields, instances)
+        for sql, values in query.get_compiler(connection=connection).as_sql():
+            parts.append(f"inserted_{index} AS ({sql})")
+            parameters.extend(values)
+        for instance in instances:
+            instance._state.adding = False
+            instance._state.db = connection.alias
+    with connection.cursor() as cursor:
+        cursor.execute(f"WITH {', '.join(parts)} SELECT 1", parameters)
+
+
+def _flatten(rows: Iterable[models.Model | Iterable[models.Model] | None]) -> Iterable[models.Model]:
+    for row in rows:
+        if isinstance(row, models.Model):
+            yield row
+        elif row is not None:
+            yield from row
+
+
+def move_state(
+    queryset: models.QuerySet, moves: TransitionTable, target: str, *, field: str = "state", **changes: Any
+) -> None:
+    """Compare-and-set: bring the one row of ``queryset`` to ``target`` if its state allows that, else refuse.
+
+    ``changes`` are set in the same UPDATE. Of two callers that race, one wins; the other gets
+    ``IllegalTransition`` with the state it lost to. Raises ``NotFound`` when the row does not exist.
+    """
+    changed = queryset.filter(**{f"{field}__in": moves.sources(target)}).update(**{field: target}, **changes)
+    if changed:
+        return
+    current = queryset.values_list(field, flat=True).first()
+    if current is None:
+        raise NotFound
+    raise moves.illegal(current, target)
+
+
+def violated_constraint(error: IntegrityError) -> str:
+    """The name of the constraint that PostgreSQL says was broken, or an empty string."""
+    diagnostics = getattr(error.__cause__, "diag", None)
+    return (diagnostics.constraint_name or "") if diagnostics else ""

@@ -1,0 +1,89 @@
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Organization
+from market.kernel import clock
+from market.kernel.identifiers import uuid7
+from market.kernel.money import CURRENCY, MAX_AMOUNT
+from market.ledger.states import GUARDED, AccountKind, TransferKind
+
+
+class Account(models.Model):
+    """WHY: a place where money of one organisation, kind and currency is.
+
+    ``organization`` is whose trade the money is about: the buyer of a wallet or escrow, the vendor of a payable and
+    also of the commission and VAT taken from it (these belong to the operator; one per vendor means no hot row).
+    A guarded account keeps its balance, which a trigger moves with each transfer and a constraint keeps at or above
+    zero; an unguarded one has none: its balance is the sum of its transfers.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(
+        Organization, models.PROTECT, related_name="accounts", verbose_name=_("organisation")
+    )
+    kind = models.CharField(_("kind"), max_length=16, choices=AccountKind)
+    currency = models.CharField(_("currency"), max_length=3, default=CURRENCY)
+    balance = models.BigIntegerField(_("balance (fen)"), null=True, editable=False)
+    version = models.BigIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
+
+    class Meta:
+        verbose_name = _("account")
+        verbose_name_plural = _("accounts")
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "kind", "currency"], name="ledger_account_once"),
+            # The target of the transfers' foreign keys: an account is named together with its currency.
+            models.UniqueConstraint(fields=["id", "currency"], name="ledger_account_currency"),
+            models.CheckConstraint(
+                name="ledger_account_balance_kept_when_guarded",
+                condition=(Q(kind__in=GUARDED) & Q(balance__isnull=False))
+                | (~Q(kind__in=GUARDED) & Q(balance__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="ledger_account_balance_not_negative", condition=Q(balance=None) | Q(balance__gte=0)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.currency}"
+
+
+class Transfer(models.Model):
+    """WHY: one movement of money from ``debit_account`` to ``credit_account``: it balances by construction.
+
+    ``tx_id`` groups the legs of one act, ``subject_id`` names what it was for, and ``business_key`` makes the act
+    once-only. Append-only: a mistake is corrected by another transfer.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tx_id = models.UUIDField()
+    debit_account = models.ForeignKey(
+        Account, models.PROTECT, db_constraint=False, related_name="debits", verbose_name=_("debit")
+    )
+    credit_account = models.ForeignKey(
+        Account, models.PROTECT, db_constraint=False, related_name="credits", verbose_name=_("credit")
+    )
+    amount = models.BigIntegerField(_("amount (fen)"))
+    currency = models.CharField(_("currency"), max_length=3, default=CURRENCY)
+    kind = models.CharField(_("kind"), max_length=32, choices=TransferKind)
+    subject_type = models.CharField(_("subject"), max_length=32)
+    subject_id = models.UUIDField()
+    business_key = models.CharField(_("business key"), max_length=128, unique=True)
+    posted_at = models.DateTimeField(_("posted"), default=clock.now)
+
+    class Meta:
+        verbose_name = _("transfer")
+        verbose_name_plural = _("transfers")
+        ordering = ("-id",)
+        constraints = [
+            models.CheckConstraint(
+                name="ledger_transfer_amount_positive", condition=Q(amount__gt=0, amount__lte=MAX_AMOUNT)
+            ),
+            models.CheckConstraint(name="ledger_transfer_moves", condition=~Q(debit_account=F("credit_account"))),
+        ]
+        indexes = [models.Index(fields=["subject_id"], name="ledger_transfer_subject")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.amount} {self.currency}"

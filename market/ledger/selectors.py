@@ -1,0 +1,28 @@
+"""Reads of money."""
+
+import uuid
+from collections.abc import Iterable
+
+from django.db.models import QuerySet
+
+from market.kernel.errors import NotFound
+from market.kernel.money import CURRENCY
+from market.ledger.models import Account, Transfer
+
+
+def account(organization_id: uuid.UUID, kind: str, currency: str = CURRENCY) -> Account:
+    """The one account of that organisation, kind and currency. Raises ``NotFound``."""
+    found = Account.objects.filter(organization_id=organization_id, kind=kind, currency=currency).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def accounts_of(organization_id: uuid.UUID) -> QuerySet[Account]:
+    """Every account about one organisation."""
+    return Account.objects.filter(organization_id=organization_id)
+
+
+def transfers_of(subject_ids: Iterable[uuid.UUID]) -> QuerySet[Transfer]:
+    """Every transfer for these subjects, oldest first."""
+    return Transfer.objects.filter(subject_id__in=list(subject_ids)).order_by("id")

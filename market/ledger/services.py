@@ -1,0 +1,118 @@
+"""Where money moves. A transfer is built here and inserted by the act it belongs to; a trigger moves the balances."""
+
+import contextlib
+import uuid
+from collections.abc import Iterable, Iterator
+
+from django.db import IntegrityError, transaction
+
+from accounts.models import Organization
+from accounts.states import Capacity
+from market.audit.services import event
+from market.kernel import clock
+from market.kernel.actors import Actor
+from market.kernel.database import insert_together, violated_constraint
+from market.kernel.errors import InvalidInput
+from market.kernel.identifiers import uuid7
+from market.kernel.money import CURRENCY, MAX_AMOUNT
+from market.ledger.errors import AlreadyPosted, InsufficientFunds
+from market.ledger.models import Account, Transfer
+from market.ledger.selectors import account
+from market.ledger.states import GUARDED, AccountKind, TransferKind
+
+KINDS_OF_CAPACITY: dict[str, tuple[AccountKind, ...]] = {
+    Capacity.BUYER: (AccountKind.WALLET, AccountKind.ESCROW),
+    Capacity.VENDOR: (AccountKind.PAYABLE, AccountKind.COMMISSION, AccountKind.VAT),
+    Capacity.OPERATOR: (AccountKind.BANK,),
+}
+
+
+def open_accounts(*, organizations: Iterable[Organization], currency: str = CURRENCY) -> None:
+    """Open every account the organisations' capacities call for, in one statement; those that exist stay."""
+    wanted = [
+        Account(
+            organization=organization,
+            kind=kind,
+            currency=currency,
+            balance=0 if kind in GUARDED else None,
+        )
+        for organization in organizations
+        for capacity in organization.capacities
+        for kind in KINDS_OF_CAPACITY.get(capacity, ())
+    ]
+    Account.objects.bulk_create(wanted, ignore_conflicts=True)
+
+
+def transfer(
+    *,
+    debit: uuid.UUID,
+    credit: uuid.UUID,
+    amount: int,
+    kind: str,
+    subject: tuple[str, uuid.UUID],
+    business_key: str,
+    tx_id: uuid.UUID | None = None,
+    currency: str = CURRENCY,
+) -> Transfer:
+    """An unsaved movement of ``amount`` fen (> 0) from account ``debit`` to account ``credit``.
+
+    The caller inserts it in the act's transaction inside ``posting()``. ``tx_id`` groups the legs of one act;
+    ``business_key`` (``order:<id>:escrow``) makes the database refuse the act a second time.
+    """
+    return Transfer(
+        tx_id=tx_id or uuid7(),
+        debit_account_id=debit,
+        credit_account_id=credit,
+        amount=amount,
+        currency=currency,
+        kind=kind,
+        subject_type=subject[0],
+        subject_id=subject[1],
+        business_key=business_key,
+        posted_at=clock.now(),
+    )
+
+
+@contextlib.contextmanager
+def posting() -> Iterator[None]:
+    """Turn what the ledger's constraints refuse into ``InsufficientFunds`` or ``AlreadyPosted``."""
+    try:
+        yield
+    except IntegrityError as error:
+        constraint = violated_constraint(error)
+        if constraint == "ledger_account_balance_not_negative":
+            raise InsufficientFunds from error
+        if constraint.startswith("ledger_transfer_business_key"):
+            raise AlreadyPosted from error
+        raise
+
+
+def deposit(*, actor: Actor, organization: Organization, bank: Account, amount: int, reference: str) -> Transfer:
+    """Confirm that ``amount`` fen came in from the bank for a buyer. ``reference`` is the bank's, once only.
+
+    Raises ``InvalidInput`` for an amount out of range, ``AlreadyPosted`` for a reference seen before.
+    """
+    actor.require_role("operator", "finance")
+    actor.require_capacity(Capacity.OPERATOR)
+    if not 0 < amount <= MAX_AMOUNT:
+        raise InvalidInput(errors={"/amount": f"1 to {MAX_AMOUNT} fen"})
+    wallet = account(organization.id, AccountKind.WALLET)
+    moved = transfer(
+        debit=bank.id,
+        credit=wallet.id,
+        amount=amount,
+        kind=TransferKind.DEPOSIT,
+        subject=("deposit", uuid7()),
+        business_key=f"deposit:{reference}",
+    )
+    proof = event(
+        "deposit.confirmed",
+        actor=actor,
+        subject=("transfer", moved.id),
+        on_behalf_of=organization.id,
+        buyer_org_id=organization.id,
+        payload={"amount": amount, "currency": moved.currency, "reference": reference},
+    )
+    with posting(), transaction.atomic():
+        insert_together(moved, proof)
+    return moved

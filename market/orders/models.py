@@ -1,0 +1,95 @@
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Organization, User
+from market.catalog.models import SHA256_PATTERN, Offer, Product, Revision
+from market.kernel import clock
+from market.kernel.identifiers import uuid7
+from market.kernel.money import CURRENCY, MAX_AMOUNT
+from market.orders.states import OrderState
+
+
+class Order(models.Model):
+    """WHY: one buyer's purchase under one offer, and where it stands.
+
+    ``client_reference`` is the buyer's own number, unique per buyer for ever. ``amount`` (fen) is what the buyer
+    pays, all included. ``delivery_due_at`` and ``acceptance_due_at`` are the deadlines that beat enforces.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    number = models.CharField(_("order number"), max_length=24, unique=True)
+    buyer_org = models.ForeignKey(Organization, models.PROTECT, related_name="purchases", verbose_name=_("buyer"))
+    vendor_org = models.ForeignKey(Organization, models.PROTECT, related_name="sales", verbose_name=_("vendor"))
+    product = models.ForeignKey(Product, models.PROTECT, related_name="orders", verbose_name=_("product"))
+    offer = models.ForeignKey(Offer, models.PROTECT, related_name="orders", verbose_name=_("offer"))
+    revision = models.ForeignKey(Revision, models.PROTECT, related_name="orders", verbose_name=_("revision"))
+    placed_by = models.ForeignKey(User, models.PROTECT, related_name="+", verbose_name=_("placed by"))
+    quantity = models.PositiveIntegerField(_("quantity"))
+    amount = models.BigIntegerField(_("amount (fen)"))
+    currency = models.CharField(_("currency"), max_length=3, default=CURRENCY)
+    purpose = models.CharField(_("declared purpose"), max_length=1000)
+    client_reference = models.CharField(_("buyer's reference"), max_length=64)
+    terms_sha256 = models.CharField(_("SHA-256 of the terms"), max_length=64)
+    state = models.CharField(_("state"), max_length=16, choices=OrderState)
+    failure_reason = models.TextField(_("why it failed"), blank=True)
+    placed_at = models.DateTimeField(_("placed"), default=clock.now)
+    delivered_at = models.DateTimeField(_("delivered"), null=True)
+    acceptance_due_at = models.DateTimeField(_("accepted by itself on"), null=True)
+    accepted_at = models.DateTimeField(_("accepted"), null=True)
+    closed_at = models.DateTimeField(_("closed"), null=True)
+
+    class Meta:
+        verbose_name = _("order")
+        verbose_name_plural = _("orders")
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(fields=["buyer_org", "client_reference"], name="order_client_reference_once"),
+            models.CheckConstraint(
+                name="order_amount", condition=Q(amount__gte=0, amount__lte=MAX_AMOUNT, quantity__gte=1)
+            ),
+            models.CheckConstraint(name="order_terms_sha256", condition=Q(terms_sha256__regex=SHA256_PATTERN)),
+            models.CheckConstraint(name="order_not_with_oneself", condition=~Q(buyer_org=F("vendor_org"))),
+            models.CheckConstraint(name="order_state_known", condition=Q(state__in=OrderState.values)),
+            models.CheckConstraint(
+                name="order_delivered_has_deadline",
+                condition=~Q(state=OrderState.DELIVERED)
+                | Q(delivered_at__isnull=False, acceptance_due_at__isnull=False),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["buyer_org", "-id"], name="order_of_buyer"),
+            models.Index(fields=["vendor_org", "-id"], name="order_of_vendor"),
+            models.Index(
+                fields=["acceptance_due_at"], condition=Q(state=OrderState.DELIVERED), name="order_acceptance_due"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class OrderTerms(models.Model):
+    """WHY: what both sides agreed to, frozen at placement: the canonical JSON (RFC 8785) and its SHA-256.
+
+    Kept as text, byte for byte what was hashed. An amendment is another row with the next ``version``.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    order = models.ForeignKey(Order, models.PROTECT, related_name="terms", verbose_name=_("order"))
+    version = models.PositiveSmallIntegerField(_("version"), default=1)
+    document = models.TextField(_("document"))
+    sha256 = models.CharField(_("SHA-256"), max_length=64)
+    created_at = models.DateTimeField(_("frozen"), default=clock.now)
+
+    class Meta:
+        verbose_name = _("contract terms")
+        verbose_name_plural = _("contract terms")
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(fields=["order", "version"], name="order_terms_version_once"),
+            models.CheckConstraint(name="order_terms_sha256_format", condition=Q(sha256__regex=SHA256_PATTERN)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.order_id} v{self.version}"

@@ -1,0 +1,42 @@
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from market.kernel.states import TransitionTable
+
+
+class OrderState(models.TextChoices):
+    """Where an order stands. ``awaiting_funds`` and ``disputed`` are in the table; their doors open later."""
+
+    AWAITING_FUNDS = "awaiting_funds", _("awaiting funds")
+    PAID = "paid", _("paid into escrow")
+    DELIVERING = "delivering", _("delivering")
+    DELIVERED = "delivered", _("delivered")
+    DELIVERY_FAILED = "delivery_failed", _("delivery failed")
+    ACCEPTED = "accepted", _("accepted")
+    DISPUTED = "disputed", _("disputed")
+    SETTLED = "settled", _("settled")
+    CANCELLED = "cancelled", _("cancelled")
+    EXPIRED = "expired", _("expired")
+    REFUNDED = "refunded", _("refunded")
+
+
+ORDER_MOVES = TransitionTable(
+    {
+        OrderState.AWAITING_FUNDS: [OrderState.PAID, OrderState.EXPIRED, OrderState.CANCELLED],
+        OrderState.PAID: [OrderState.DELIVERING, OrderState.CANCELLED],
+        OrderState.DELIVERING: [OrderState.DELIVERED, OrderState.DELIVERY_FAILED, OrderState.CANCELLED],
+        OrderState.DELIVERY_FAILED: [OrderState.DELIVERING, OrderState.REFUNDED],
+        OrderState.DELIVERED: [OrderState.ACCEPTED, OrderState.DISPUTED],
+        OrderState.DISPUTED: [OrderState.ACCEPTED, OrderState.REFUNDED],
+        OrderState.ACCEPTED: [OrderState.SETTLED],
+    }
+)
+
+HOLDS_ESCROW = (
+    OrderState.PAID,
+    OrderState.DELIVERING,
+    OrderState.DELIVERED,
+    OrderState.DELIVERY_FAILED,
+    OrderState.DISPUTED,
+)
+"""States in which the buyer's money lies in escrow; ``accepted`` does too until its capture is posted."""

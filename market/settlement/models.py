@@ -1,0 +1,145 @@
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Organization
+from market.kernel import clock
+from market.kernel.identifiers import uuid7
+from market.kernel.money import BPS, CURRENCY
+from market.orders.models import Order
+from market.settlement.states import PayoutState
+
+
+class FeeSchedule(models.Model):
+    """WHY: the price of the exchange's own service, versioned: a capture names the version it was computed by.
+
+    Rates in basis points of the order's amount. Append-only; the schedule in force is the newest one whose
+    ``effective_from`` has come.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    version = models.PositiveIntegerField(_("version"), unique=True)
+    commission_bps = models.PositiveIntegerField(_("commission (bps)"))
+    vat_general_bps = models.PositiveIntegerField(_("VAT, general taxpayer (bps)"), default=600)
+    vat_small_scale_bps = models.PositiveIntegerField(_("VAT, small-scale taxpayer (bps)"), default=100)
+    effective_from = models.DateTimeField(_("effective from"))
+    created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
+
+    class Meta:
+        verbose_name = _("fee schedule")
+        verbose_name_plural = _("fee schedules")
+        ordering = ("-version",)
+        constraints = [
+            models.CheckConstraint(
+                name="fee_schedule_leaves_something",
+                condition=Q(commission_bps__lte=BPS - F("vat_general_bps"))
+                & Q(commission_bps__lte=BPS - F("vat_small_scale_bps")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"v{self.version}"
+
+
+class Capture(models.Model):
+    """WHY: how an accepted order's money was divided, fixed for ever with the schedule that divided it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    order = models.OneToOneField(Order, models.PROTECT, related_name="capture", verbose_name=_("order"))
+    vendor_org = models.ForeignKey(Organization, models.PROTECT, related_name="captures", verbose_name=_("vendor"))
+    schedule = models.ForeignKey(FeeSchedule, models.PROTECT, related_name="captures", verbose_name=_("fee schedule"))
+    gross = models.BigIntegerField(_("gross (fen)"))
+    net = models.BigIntegerField(_("net (fen)"))
+    commission = models.BigIntegerField(_("commission (fen)"))
+    vat = models.BigIntegerField(_("VAT (fen)"))
+    currency = models.CharField(_("currency"), max_length=3, default=CURRENCY)
+    captured_at = models.DateTimeField(_("captured"), default=clock.now)
+
+    class Meta:
+        verbose_name = _("capture")
+        verbose_name_plural = _("captures")
+        ordering = ("-id",)
+        constraints = [
+            models.CheckConstraint(
+                name="capture_parts_sum_to_gross",
+                condition=Q(gross=F("net") + F("commission") + F("vat"), net__gte=0, commission__gte=0, vat__gte=0),
+            ),
+        ]
+        indexes = [models.Index(fields=["vendor_org", "captured_at"], name="capture_of_vendor")]
+
+    def __str__(self) -> str:
+        return f"{self.order_id} {self.gross}"
+
+
+class SettlementBatch(models.Model):
+    """WHY: everything captured for one vendor before one cutoff, paid once."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    vendor_org = models.ForeignKey(
+        Organization, models.PROTECT, related_name="settlement_batches", verbose_name=_("vendor")
+    )
+    currency = models.CharField(_("currency"), max_length=3, default=CURRENCY)
+    cutoff = models.DateTimeField(_("cutoff"))
+    order_count = models.PositiveIntegerField(_("orders"))
+    gross = models.BigIntegerField(_("gross (fen)"))
+    net = models.BigIntegerField(_("net (fen)"))
+    commission = models.BigIntegerField(_("commission (fen)"))
+    vat = models.BigIntegerField(_("VAT (fen)"))
+    created_at = models.DateTimeField(_("created"), default=clock.now)
+
+    class Meta:
+        verbose_name = _("settlement batch")
+        verbose_name_plural = _("settlement batches")
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(fields=["vendor_org", "currency", "cutoff"], name="settlement_batch_once"),
+            models.CheckConstraint(
+                name="settlement_batch_sums",
+                condition=Q(gross=F("net") + F("commission") + F("vat"), order_count__gt=0),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.vendor_org_id} {self.cutoff:%Y-%m-%d}"
+
+
+class BatchLine(models.Model):
+    """WHY: says which capture was paid by which batch; a capture can stand in one line only."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    batch = models.ForeignKey(SettlementBatch, models.PROTECT, related_name="lines", verbose_name=_("batch"))
+    capture = models.OneToOneField(Capture, models.PROTECT, related_name="batch_line", verbose_name=_("capture"))
+    vendor_org_id = models.UUIDField(editable=False)
+
+    class Meta:
+        verbose_name = _("batch line")
+        verbose_name_plural = _("batch lines")
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return str(self.capture_id)
+
+
+class Payout(models.Model):
+    """WHY: one payment of one batch to the vendor's bank account, and what became of it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    batch = models.OneToOneField(SettlementBatch, models.PROTECT, related_name="payout", verbose_name=_("batch"))
+    vendor_org = models.ForeignKey(Organization, models.PROTECT, related_name="payouts", verbose_name=_("vendor"))
+    amount = models.BigIntegerField(_("amount (fen)"))
+    currency = models.CharField(_("currency"), max_length=3, default=CURRENCY)
+    reference = models.CharField(_("payment reference"), max_length=35, unique=True)
+    state = models.CharField(_("state"), max_length=16, choices=PayoutState, default=PayoutState.PENDING)
+    sent_at = models.DateTimeField(_("sent"), null=True)
+    created_at = models.DateTimeField(_("created"), default=clock.now)
+
+    class Meta:
+        verbose_name = _("payout")
+        verbose_name_plural = _("payouts")
+        ordering = ("-id",)
+        constraints = [
+            models.CheckConstraint(name="payout_amount_positive", condition=Q(amount__gt=0)),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference

@@ -1,0 +1,102 @@
+"""Acts: buttons on an object's page that ask what they need to know and call a service."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin.utils import unquote
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from market.kernel.actors import Actor
+from market.kernel.errors import BusinessError
+
+
+class NoQuestions(forms.Form):
+    """An act that only wants to be confirmed."""
+
+
+class ReasonForm(forms.Form):
+    """An act that must be explained."""
+
+    reason = forms.CharField(label=_("Reason"), min_length=2, max_length=2000, widget=UnfoldAdminTextareaWidget)
+
+
+@dataclasses.dataclass(frozen=True)
+class Act:
+    """One act on one object.
+
+    ``perform(actor, object, cleaned data)`` calls the service; ``is_offered(actor, object)`` decides whether the
+    button shows (the service decides again). ``name`` is the last part of its address.
+    """
+
+    name: str
+    label: str | Promise
+    perform: Callable[[Actor, Any, dict[str, Any]], None]
+    is_offered: Callable[[Actor, Any], bool]
+    form_class: type[forms.Form] = NoQuestions
+    explanation: str | Promise = ""
+    is_dangerous: bool = False
+
+
+class ActsMixin:
+    """Gives an admin class its ``acts``: a page each under the object, and buttons on the object's page."""
+
+    acts: tuple[Act, ...] = ()
+    change_form_outer_before_template = "workspaces/act_buttons.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        route = path(
+            "<path:object_id>/acts/<slug:act_name>/",
+            self.admin_site.admin_view(self.act_view),
+            name=f"{self.opts.app_label}_{self.opts.model_name}_act",
+        )
+        return [route, *super().get_urls()]
+
+    def render_change_form(self, request: HttpRequest, context: dict, *args: Any, **kwargs: Any) -> HttpResponse:
+        subject = kwargs.get("obj")
+        context["act_buttons"] = self._buttons(request, subject) if subject is not None else []
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def _buttons(self, request: HttpRequest, subject: Model) -> list[dict[str, Any]]:
+        actor = self.admin_site.actor(request)
+        view_name = f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_act"
+        return [
+            {"label": act.label, "url": reverse(view_name, args=[subject.pk, act.name]), "danger": act.is_dangerous}
+            for act in self.acts
+            if act.is_offered(actor, subject)
+        ]
+
+    def act_view(self, request: HttpRequest, object_id: str, act_name: str) -> HttpResponse:
+        """Ask, then act. An object outside the actor's scope, an unknown act, or one not offered now is a 404."""
+        subject = self.get_object(request, unquote(object_id))
+        act = next((act for act in self.acts if act.name == act_name), None)
+        actor = self.admin_site.actor(request)
+        if subject is None or act is None or not act.is_offered(actor, subject):
+            raise Http404
+        back = reverse(f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_change", args=[subject.pk])
+        form = act.form_class(request.POST or None, request.FILES or None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                act.perform(actor, subject, form.cleaned_data)
+            except BusinessError as error:
+                messages.error(request, str(error))
+            else:
+                messages.success(request, _("Done: %(act)s.") % {"act": act.label})
+            return HttpResponseRedirect(back)
+        context = self.admin_site.each_context(request) | {
+            "title": act.label,
+            "opts": self.opts,
+            "subject": subject,
+            "act": act,
+            "form": form,
+            "back": back,
+        }
+        return TemplateResponse(request, "workspaces/act.html", context)
