@@ -12,14 +12,14 @@ class Handler:
     """How one kind of job is done.
 
     ``perform`` must be idempotent. A short handler runs inside the transaction that finishes the job. A long one
-    (``is_long``: files, network) runs outside any transaction and finishes the job itself by calling
-    ``outbox.services.finish`` in its last transaction, so that its effect and the job's end commit together.
+    (``is_long``: files, network) runs outside any transaction, calls ``outbox.services.renew`` at least every third
+    of a lease, and finishes the job itself by ``outbox.services.finish`` in its last transaction, so that its effect
+    and the job's end commit together.
     ``give_up`` is called inside the transaction that buries the job after ``max_attempts``.
     """
 
     perform: Callable[[Job], None]
     is_long: bool = False
-    lease: datetime.timedelta = datetime.timedelta(minutes=2)
     max_attempts: int = 8
     backoff: datetime.timedelta = datetime.timedelta(seconds=2)
     give_up: Callable[[Job], None] | None = None

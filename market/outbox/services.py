@@ -118,32 +118,23 @@ def claim(job_id: uuid.UUID) -> Job | None:
          WHERE id = %s AND ((state = 'pending' AND due_at <= %s) OR (state = 'running' AND lease_until < %s))
      RETURNING *
         """,
-        [now + datetime.timedelta(seconds=settings.OUTBOX_LEASE_SECONDS), job_id, now, now],
+        [_lease_end(), job_id, now, now],
     )
-    claimed = next(iter(rows), None)
-    if claimed is not None:
-        _extend_to_handler_lease(claimed, now)
-    return claimed
-
-
-def _extend_to_handler_lease(claimed: Job, now: datetime.datetime) -> None:
-    try:
-        lease_until = now + handler_of(claimed.kind).lease
-    except KeyError:
-        return
-    if lease_until > claimed.lease_until:
-        renew(claimed, lease_until)
+    return next(iter(rows), None)
 
 
 def _owned(claimed: Job):
     return Job.objects.filter(id=claimed.id, state=JobState.RUNNING, fence=claimed.fence)
 
 
-def renew(claimed: Job, lease_until: datetime.datetime) -> None:
-    """Keep the lease during long work. Raises ``LeaseLost`` when it is too late."""
-    if not _owned(claimed).update(lease_until=lease_until):
+def renew(claimed: Job) -> None:
+    """Extend the lease during long work, by ``OUTBOX_LEASE_SECONDS`` from now. Raises ``LeaseLost`` if too late."""
+    if not _owned(claimed).update(lease_until=_lease_end()):
         raise LeaseLost
-    claimed.lease_until = lease_until
+
+
+def _lease_end() -> datetime.datetime:
+    return clock.now() + datetime.timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
 
 
 def finish(claimed: Job) -> None:
