@@ -61,9 +61,10 @@ def keep_our_logging(**_kwargs) -> None:
 
 @import_modules.connect
 def load_rooms(**_kwargs) -> None:
-    """A room has tasks when it has tasks.py, and periodic ones when that has a BEAT_SCHEDULE."""
+    """A room has tasks when it has tasks.py, and periodic ones when that has a BEAT_SCHEDULE. Every worker sweeps."""
     schedule = {}
     for room in settings.ROOMS:
         if find_spec(f"{room}.tasks"):
             schedule |= getattr(import_module(f"{room}.tasks"), "BEAT_SCHEDULE", {})
     app.conf.beat_schedule = schedule
+    app.steps["worker"].add(import_module("market.outbox.sweeper").Sweeper)
