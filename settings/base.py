@@ -97,12 +97,6 @@ DATABASES["default"]["OPTIONS"] |= {
     "prepare_threshold": PREPARE_THRESHOLD if PREPARE_THRESHOLD >= 0 else None,
 }
 
-# --- Durable work -----------------------------------------------------------------------------------------------------
-
-OUTBOX_LEASE_SECONDS = environment.integer("OUTBOX_LEASE_SECONDS", 60)
-OUTBOX_SWEEP_SECONDS = environment.integer("OUTBOX_SWEEP_SECONDS", 2)
-OUTBOX_REHINT_SECONDS = environment.integer("OUTBOX_REHINT_SECONDS", 15)
-
 # --- Redis: hints for Celery (database 0), cache (database 1 or another server) ---------------------------------------
 
 CELERY_BROKER_URL = REDIS_URL
@@ -114,6 +108,14 @@ CACHES = {
         "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
     },
 }
+
+# --- Durable work -----------------------------------------------------------------------------------------------------
+
+# Every worker looks for work whose hint was lost this often, and hints the same job again after this long.
+OUTBOX_SWEEP_SECONDS = environment.integer("OUTBOX_SWEEP_SECONDS", 2)
+OUTBOX_REHINT_SECONDS = environment.integer("OUTBOX_REHINT_SECONDS", 15)
+# A job whose worker died is free again after this long. A handler that needs longer says so itself.
+OUTBOX_LEASE_SECONDS = environment.integer("OUTBOX_LEASE_SECONDS", 60)
 
 # --- People -----------------------------------------------------------------------------------------------------------
 
@@ -165,7 +167,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 DATA_UPLOAD_MAX_NUMBER_FILES = 50
-API_MAX_JSON_BYTES = 1024 * 1024
+API_MAX_JSON_BYTES = environment.integer("API_MAX_JSON_BYTES", 1024 * 1024)
 ASSET_MAX_BYTES = environment.integer("ASSET_MAX_BYTES", 2 * 1024**3)
 
 # --- HTTP edge --------------------------------------------------------------------------------------------------------
