@@ -114,7 +114,7 @@ CACHES = {
 # Every worker looks for work whose hint was lost this often, and hints the same job again after this long.
 OUTBOX_SWEEP_SECONDS = environment.integer("OUTBOX_SWEEP_SECONDS", 2)
 OUTBOX_REHINT_SECONDS = environment.integer("OUTBOX_REHINT_SECONDS", 15)
-# A job whose worker died is free again after this long. A handler that needs longer says so itself.
+# A job whose worker died is free again after this long; a long handler renews its lease meanwhile.
 OUTBOX_LEASE_SECONDS = environment.integer("OUTBOX_LEASE_SECONDS", 60)
 
 # --- People -----------------------------------------------------------------------------------------------------------

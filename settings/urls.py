@@ -1,11 +1,10 @@
 """The whole address space. Besides settings/celery.py, the only place that knows every room."""
 
-from importlib.util import find_spec
-
 from django.conf import settings
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 
+from market.workspaces.sites import auditor_site, operator_site, vendor_site
 from settings import health
 
 # A room has an API when it has api/urls.py.
@@ -18,18 +17,12 @@ api = [
 urlpatterns = [
     path("healthz", health.process),
     path("readyz", health.ready),
+    path("admin/", operator_site.urls),
+    path("vendor/", vendor_site.urls),
+    path("auditor/", auditor_site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/redoc/", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
     path("api/v1/", include(api)),
 ]
-
-if find_spec("market.workspaces.sites"):
-    from market.workspaces.sites import auditor_site, operator_site, vendor_site
-
-    urlpatterns += [
-        path("admin/", operator_site.urls),
-        path("vendor/", vendor_site.urls),
-        path("auditor/", auditor_site.urls),
-    ]
