@@ -102,6 +102,13 @@ class PriceModel(models.TextChoices):
     METERED = "metered", _("metered")
 
 
+class TierMode(models.TextChoices):
+    """How a scale of prices is read."""
+
+    GRADUATED = "graduated", _("graduated: each unit at its own tier")
+    VOLUME = "volume", _("volume: all units at the tier of the total")
+
+
 class OfferState(models.TextChoices):
     """An offer is never edited: a new price is a new offer, and the old one is withdrawn."""
 

@@ -1,0 +1,192 @@
+"""What things cost: pure, exact integer arithmetic over a price rule. No I/O, no rounding but the one at the end.
+
+Amounts are fen. Prices of a unit are kept in **ten-thousandths of a fen**, so that a call may cost 0.0003 fen; a charge
+is summed in these and rounded half up to a whole fen once, per month and order. Worked examples: ``docs/pricing.md``.
+"""
+
+import calendar
+import dataclasses
+import datetime
+from collections.abc import Sequence
+
+from market.catalog.states import PriceModel, TierMode
+from market.kernel.money import split
+
+SCALE = 10_000
+"""Ten-thousandths of a fen in one fen."""
+
+MAX_MONTHS = 36
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tier:
+    """One step of a scale: units up to and including ``up_to`` (None: no end) at ``unit_price`` (1/10,000 fen) each.
+
+    ``flat`` (fen) is charged once when the tier is entered.
+    """
+
+    up_to: int | None
+    unit_price: int
+    flat: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PriceRule:
+    """The price of an offer.
+
+    ``amount``: fen for one unit of quantity (one-off), or for one month and unit of quantity (subscription).
+    ``months`` and ``is_instalment``: length of a subscription's term, and whether it is paid month by month.
+    ``trial_days``: days that cost nothing before a subscription or metering begins.
+    ``unit``, ``unit_price`` (1/10,000 fen), ``free_units`` and ``monthly_cap`` (fen): metering, all per calendar month.
+    ``tiers`` replace ``amount`` or ``unit_price``: graduated (each unit at its own tier) or by volume (all units at the
+    tier the total falls in).
+    """
+
+    model: str
+    amount: int = 0
+    months: int = 0
+    is_instalment: bool = False
+    trial_days: int = 0
+    unit: str = ""
+    unit_price: int = 0
+    free_units: int = 0
+    monthly_cap: int | None = None
+    tier_mode: str = ""
+    tiers: tuple[Tier, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a calculation: ``quantity`` units at ``unit_price`` (1/10,000 fen), plus ``flat`` fen."""
+
+    reason: str
+    quantity: int
+    unit_price: int
+    flat: int = 0
+
+    @property
+    def amount(self) -> int:
+        """The line's amount in ten-thousandths of a fen."""
+        return self.quantity * self.unit_price + self.flat * SCALE
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Calculation:
+    """How a price comes about: its lines, and the total in fen after rounding and capping."""
+
+    lines: tuple[Line, ...]
+    total: int
+    is_capped: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Instalment:
+    """``amount`` fen due on ``due_on``, the ``number``-th of its order, from 1."""
+
+    number: int
+    due_on: datetime.date
+    amount: int
+
+
+def round_to_fen(scaled: int) -> int:
+    """Ten-thousandths of a fen (>= 0) to whole fen, half up."""
+    return (scaled + SCALE // 2) // SCALE
+
+
+def check_tiers(tiers: Sequence[Tier]) -> None:
+    """Raise ``ValueError`` unless the tiers rise, have prices >= 0, and only the last may be without end."""
+    ends = [tier.up_to for tier in tiers]
+    if any(end is None for end in ends[:-1]):
+        raise ValueError("only the last tier may be without end")
+    numbers = [end for end in ends if end is not None]
+    if any(end < 1 for end in numbers) or numbers != sorted(set(numbers)):
+        raise ValueError("each tier must end later than the one before")
+    if any(tier.unit_price < 0 or tier.flat < 0 for tier in tiers):
+        raise ValueError("prices are not negative")
+
+
+def tier_lines(quantity: int, tiers: Sequence[Tier], mode: str) -> tuple[Line, ...]:
+    """The lines of ``quantity`` units on a scale.
+
+    Raises ``ValueError`` when the quantity lies beyond a scale that ends.
+    """
+    if tiers[-1].up_to is not None and quantity > tiers[-1].up_to:
+        raise ValueError(f"the scale ends at {tiers[-1].up_to}")
+    if quantity == 0:
+        return ()
+    lines, below = [], 0
+    for number, tier in enumerate(tiers, start=1):
+        reached = quantity if tier.up_to is None else min(quantity, tier.up_to)
+        is_last = reached == quantity
+        if mode == TierMode.GRADUATED:
+            lines.append(Line(f"tier {number}", reached - below, tier.unit_price, tier.flat))
+        elif is_last:
+            lines.append(Line(f"volume tier {number}", quantity, tier.unit_price, tier.flat))
+        if is_last:
+            break
+        below = reached
+    return tuple(lines)
+
+
+def order_price(rule: PriceRule, quantity: int) -> Calculation:
+    """What an order of ``quantity`` (>= 1) costs by itself: the whole term of a subscription, nothing yet for metering.
+
+    Raises ``ValueError`` for a quantity outside the rule's scale.
+    """
+    if rule.model in (PriceModel.FREE, PriceModel.METERED):
+        return Calculation((), 0)
+    if rule.tiers:
+        lines = tier_lines(quantity, rule.tiers, rule.tier_mode)
+    else:
+        lines = (Line("price", quantity, rule.amount * SCALE),)
+    if rule.model == PriceModel.SUBSCRIPTION:
+        lines = tuple(
+            dataclasses.replace(line, quantity=line.quantity * rule.months, flat=line.flat * rule.months)
+            for line in lines
+        )
+    return Calculation(lines, round_to_fen(sum(line.amount for line in lines)))
+
+
+def month_charge(rule: PriceRule, units: int) -> Calculation:
+    """What ``units`` used within one calendar month cost under a metered rule: free units first, the cap last.
+
+    ``units`` is the month's net use (reversals deducted). A draw is the difference of two such charges, so drawing
+    record by record, in any order and with corrections, ends at exactly this total.
+    """
+    billable = max(0, units - rule.free_units)
+    free = Line("free units", min(max(units, 0), rule.free_units), 0)
+    if rule.tiers:
+        lines = tier_lines(billable, rule.tiers, rule.tier_mode)
+    else:
+        lines = (Line("use", billable, rule.unit_price),) if billable else ()
+    lines = (free, *lines) if free.quantity else lines
+    total = round_to_fen(sum(line.amount for line in lines))
+    if rule.monthly_cap is not None and total > rule.monthly_cap:
+        return Calculation(lines, rule.monthly_cap, is_capped=True)
+    return Calculation(lines, total)
+
+
+def add_months(day: datetime.date, months: int) -> datetime.date:
+    """The same day of the month ``months`` later, or that month's last day when it is shorter."""
+    index = day.year * 12 + day.month - 1 + months
+    year, month = index // 12, index % 12 + 1
+    return datetime.date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
+
+
+def instalments(rule: PriceRule, total: int, starts_on: datetime.date) -> tuple[Instalment, ...]:
+    """When ``total`` fen are due: at once, or month by month from the end of the trial; the parts sum to the total."""
+    first = starts_on + datetime.timedelta(days=rule.trial_days)
+    if not rule.is_instalment:
+        return (Instalment(1, first, total),)
+    parts = split(total, [1] * rule.months)
+    return tuple(Instalment(index + 1, add_months(first, index), amount) for index, amount in enumerate(parts))
+
+
+def unused_part(total: int, starts_on: datetime.date, ends_on: datetime.date, leaves_on: datetime.date) -> int:
+    """The fen of ``total`` that fall on the days from ``leaves_on`` to before ``ends_on``: a pro-rata refund.
+
+    By days, largest remainder; nothing when the term is over, everything before it begins.
+    """
+    days = (ends_on - starts_on).days
+    used = min(max((leaves_on - starts_on).days, 0), days)
+    return split(total, [used, days - used])[1]
