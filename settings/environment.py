@@ -44,8 +44,11 @@ def database(url: str) -> dict:
     """Django's form of a libpq connection string: libpq itself reads it, so every parameter of libpq works."""
     try:
         parameters = conninfo_to_dict(url)
-    except ProgrammingError as error:
-        raise ImproperlyConfigured(f"DATABASE_URL is not a libpq connection string: {error}") from None
+    except ProgrammingError:
+        # libpq's own message repeats the string, password included.
+        raise ImproperlyConfigured(
+            "DATABASE_URL is not a libpq connection string, such as postgresql://user:password@host/name."
+        ) from None
     if not parameters.get("dbname"):
         raise ImproperlyConfigured("DATABASE_URL names no database: end it with /name.")
     return {

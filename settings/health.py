@@ -1,4 +1,4 @@
-"""Two questions of a load balancer: does the process answer, and can it do its work?"""
+"""Two questions of a load balancer: does the process answer (/healthz), and can it do its work (/readyz)?"""
 
 from collections.abc import Callable
 
@@ -8,8 +8,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpRequest, JsonResponse
-from django.views.decorators.cache import never_cache
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 log = structlog.get_logger(__name__)
 
@@ -47,13 +46,11 @@ PARTS: dict[str, Callable[[], None]] = {
 }
 
 
-@never_cache
-def process(request: HttpRequest) -> JsonResponse:
+def process() -> JsonResponse:
     return JsonResponse({"status": "ok"})
 
 
-@never_cache
-def ready(request: HttpRequest) -> JsonResponse:
+def ready() -> JsonResponse:
     states = {}
     for name, check in PARTS.items():
         try:
@@ -65,3 +62,21 @@ def ready(request: HttpRequest) -> JsonResponse:
             log.warning("not_ready", part=name, reason=str(error))
     ok = all(state == "ok" for state in states.values())
     return JsonResponse({"status": "ok" if ok else "down", "parts": states}, status=200 if ok else 503)
+
+
+class Probes:
+    """Answers before any other middleware: a probe comes by address, without TLS, every few seconds; it is not to be
+    refused for its Host header, nor redirected, nor logged."""
+
+    ANSWERS = {"/healthz": process, "/readyz": ready}
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        answer = self.ANSWERS.get(request.path_info)
+        if answer is None:
+            return self.get_response(request)
+        response = answer()
+        response["Cache-Control"] = "no-store"
+        return response

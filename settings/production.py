@@ -1,5 +1,7 @@
 """Production: refuses to start rather than start unsafe. Every refusal says what to set."""
 
+from urllib.parse import urlsplit
+
 from django.core.exceptions import ImproperlyConfigured
 
 from settings import environment
@@ -21,9 +23,10 @@ if not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS:
     raise ImproperlyConfigured("Set ALLOWED_HOSTS: the host names served, separated by commas, without a bare *.")
 CSRF_TRUSTED_ORIGINS = [f"https://{host.removeprefix('.')}" for host in ALLOWED_HOSTS]
 
-if CACHE_URL.split("?")[0].rstrip("/") == REDIS_URL.split("?")[0].rstrip("/") or not environment.words("CACHE_URL"):
+if urlsplit(CACHE_URL).netloc.rpartition("@")[2] == urlsplit(REDIS_URL).netloc.rpartition("@")[2]:
     raise ImproperlyConfigured(
-        "Set CACHE_URL to a Redis other than REDIS_URL: a cache evicts when memory runs short, a broker must not."
+        "Set CACHE_URL to another Redis server than REDIS_URL's: "
+        "a cache evicts when memory runs short, a broker must not."
     )
 
 STORAGES["staticfiles"] = {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
@@ -32,7 +35,6 @@ STORAGES["staticfiles"] = {"BACKEND": "whitenoise.storage.CompressedManifestStat
 if environment.boolean("TRUST_X_FORWARDED_PROTO", False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = environment.boolean("SECURE_SSL_REDIRECT", True)
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = environment.integer("SECURE_HSTS_SECONDS", 365 * 24 * 3600)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True

@@ -12,8 +12,6 @@ import redis
 from django.conf import settings
 from django.db import connection
 
-from settings.celery import app as celery_app
-
 
 @pytest.fixture
 def clean_redis() -> Iterator[redis.Redis]:
@@ -52,8 +50,8 @@ def start_worker(child_environment, clean_redis, tmp_path) -> Iterator[Callable[
         process.log = log
         started.append(process)
         wait_until(
-            lambda: process.poll() is not None or celery_app.control.ping([name], timeout=0.3),
-            f"the worker {name} to answer",
+            lambda: process.poll() is not None or f"{name} ready." in log.read_text(),
+            f"{name} to be ready; its log is {log}",
             seconds=30,
         )
         assert process.poll() is None, log.read_text()
@@ -65,7 +63,6 @@ def start_worker(child_environment, clean_redis, tmp_path) -> Iterator[Callable[
             # Its pool processes are in its group, and none may outlive the test's database.
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    celery_app.pool.force_close_all()
 
 
 @pytest.fixture
