@@ -17,3 +17,11 @@ class ScopeTooWide(BusinessError):
     code = "scope_too_wide"
     status = 422
     title = _("The role does not allow these scopes")
+
+
+class AlreadyRegistered(BusinessError):
+    """The code, e-mail address or membership exists already; ``errors`` says which."""
+
+    code = "already_registered"
+    status = 409
+    title = _("This is registered already")

@@ -140,7 +140,7 @@ class Membership(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user_id} {self.role}"
+        return f"{self.user} · {self.organization} · {self.get_role_display()}"
 
     @property
     def is_usable(self) -> bool:
@@ -169,6 +169,9 @@ class ApiToken(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     membership = models.ForeignKey(Membership, models.PROTECT, related_name="api_tokens", verbose_name=_("membership"))
+    derived_from = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="derived", verbose_name=_("derived from")
+    )
     name = models.CharField(_("name"), max_length=100)
     prefix = models.CharField(_("prefix"), max_length=12, unique=True)
     digest = models.BinaryField(max_length=32)

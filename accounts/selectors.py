@@ -4,8 +4,9 @@ import uuid
 
 from django.db.models import QuerySet
 
-from accounts.models import ApiToken, Organization
-from accounts.states import Capacity
+from accounts.models import ApiToken, Membership, Organization
+from accounts.states import Capacity, Role
+from market.kernel.actors import SYSTEM, Actor
 from market.kernel.errors import NotFound
 
 
@@ -33,3 +34,21 @@ def operator_organization() -> Organization:
 def vendors() -> QuerySet[Organization]:
     """Every organisation that may sell."""
     return Organization.objects.filter(capacities__contains=[Capacity.VENDOR])
+
+
+def tokens_visible_to(actor: Actor) -> QuerySet[ApiToken]:
+    """Tokens the actor may see and revoke: operators all, owners their organisation's, others their own there."""
+    tokens = ApiToken.objects.all()
+    if actor is SYSTEM or (actor.role == Role.OPERATOR and Capacity.OPERATOR in actor.capacities):
+        return tokens
+    tokens = tokens.filter(membership__organization_id=actor.organization_id)
+    if actor.role == Role.OWNER:
+        return tokens
+    return tokens.filter(membership__user_id=actor.user_id)
+
+
+def memberships_of(actor: Actor) -> QuerySet[Membership]:
+    """The actor's own active memberships in the organisation it acts for, by key."""
+    return Membership.objects.filter(
+        user_id=actor.user_id, organization_id=actor.organization_id, is_active=True
+    ).order_by("id")

@@ -1,3 +1,5 @@
+from collections.abc import Iterable
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -43,6 +45,21 @@ class Role(models.TextChoices):
     OPERATOR = "operator", _("operator")
 
 
+ROLES_OF_CAPACITY: dict[str, frozenset[str]] = {
+    Capacity.VENDOR: frozenset({Role.OWNER, Role.LISTER, Role.FINANCE}),
+    Capacity.SERVICE_PROVIDER: frozenset({Role.OWNER, Role.LISTER, Role.FINANCE}),
+    Capacity.BUYER: frozenset({Role.OWNER, Role.PURCHASER, Role.FINANCE}),
+    Capacity.OPERATOR: frozenset({Role.OWNER, Role.OPERATOR, Role.FINANCE, Role.AUDITOR}),
+    Capacity.REGULATOR: frozenset({Role.OWNER, Role.AUDITOR}),
+}
+"""Which roles an organisation may give, by what it is: nobody becomes an operator inside a vendor."""
+
+
+def roles_of(capacities: Iterable[str]) -> frozenset[str]:
+    """The roles that members of an organisation with ``capacities`` may hold."""
+    return frozenset().union(*(ROLES_OF_CAPACITY.get(capacity, frozenset()) for capacity in capacities))
+
+
 class TaxpayerType(models.TextChoices):
     """Decides the VAT rate on what a vendor earns."""
 
@@ -62,11 +79,12 @@ class Scope(models.TextChoices):
     REPORTS_READ = "reports:read", _("read reports")
     REPORTS_WRITE = "reports:write", _("request reports")
     ACCOUNT_READ = "account:read", _("read the own account")
+    TOKENS_WRITE = "tokens:write", _("derive narrower tokens and revoke tokens")
 
 
 SCOPES_OF_ROLE: dict[str, frozenset[str]] = {
     Role.OWNER: frozenset(Scope.values) - {Scope.REPORTS_READ, Scope.REPORTS_WRITE},
-    Role.LISTER: frozenset({Scope.CATALOG_READ, Scope.ORDERS_READ, Scope.ACCOUNT_READ}),
+    Role.LISTER: frozenset({Scope.CATALOG_READ, Scope.ORDERS_READ, Scope.ACCOUNT_READ, Scope.TOKENS_WRITE}),
     Role.PURCHASER: frozenset(
         {
             Scope.CATALOG_READ,
@@ -75,10 +93,18 @@ SCOPES_OF_ROLE: dict[str, frozenset[str]] = {
             Scope.DELIVERY_READ,
             Scope.LEDGER_READ,
             Scope.ACCOUNT_READ,
+            Scope.TOKENS_WRITE,
         }
     ),
     Role.FINANCE: frozenset(
-        {Scope.CATALOG_READ, Scope.ORDERS_READ, Scope.LEDGER_READ, Scope.SETTLEMENT_READ, Scope.ACCOUNT_READ}
+        {
+            Scope.CATALOG_READ,
+            Scope.ORDERS_READ,
+            Scope.LEDGER_READ,
+            Scope.SETTLEMENT_READ,
+            Scope.ACCOUNT_READ,
+            Scope.TOKENS_WRITE,
+        }
     ),
     Role.AUDITOR: frozenset(
         {
@@ -89,6 +115,7 @@ SCOPES_OF_ROLE: dict[str, frozenset[str]] = {
             Scope.REPORTS_READ,
             Scope.REPORTS_WRITE,
             Scope.ACCOUNT_READ,
+            Scope.TOKENS_WRITE,
         }
     ),
     Role.OPERATOR: frozenset(Scope.values) - {Scope.ORDERS_WRITE, Scope.DELIVERY_READ},

@@ -65,6 +65,7 @@ class Migration(migrations.Migration):
                 ('expires_at', models.DateTimeField(verbose_name='expires')),
                 ('revoked_at', models.DateTimeField(blank=True, null=True, verbose_name='revoked')),
                 ('created_at', models.DateTimeField(default=market.kernel.clock.now, editable=False, verbose_name='created')),
+                ('derived_from', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='derived', to='accounts.apitoken', verbose_name='derived from')),
                 ('membership', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='api_tokens', to='accounts.membership', verbose_name='membership')),
             ],
             options={

@@ -1,8 +1,8 @@
 """Many models in one statement."""
 
 import pytest
-from django.db import IntegrityError
 
+from accounts.errors import AlreadyRegistered
 from market.audit.models import AuditEvent
 from market.ledger.states import AccountKind
 from tests import factories
@@ -19,6 +19,6 @@ def test_market_stands_and_money_is_where_it_should_be():
 def test_one_refused_row_refuses_all():
     made = factories.organization("buyer")
     before = AuditEvent.objects.count()
-    with pytest.raises(IntegrityError):
+    with pytest.raises(AlreadyRegistered):
         factories.organization("vendor", uscc=made.uscc)
     assert AuditEvent.objects.count() == before

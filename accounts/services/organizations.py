@@ -1,0 +1,140 @@
+"""Acts on organisations. Only the operator of the exchange registers, edits, verifies, suspends and closes."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import transaction
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from accounts import jobs
+from accounts import uscc as unified_code
+from accounts.models import Organization
+from accounts.services.rules import registering, require_operator
+from accounts.states import ORGANIZATION_MOVES, Capacity, OrganizationState, TaxpayerType
+from market.audit.services import event
+from market.kernel.actors import Actor
+from market.kernel.database import insert_together, move_state
+from market.kernel.errors import Forbidden, InvalidInput, NotFound
+from market.kernel.locks import lock_in_order
+from market.outbox.services import job
+
+EDITABLE = ("name", "region", "taxpayer_type", "bank_account", "capacities")
+
+
+def register_organizations(*, actor: Actor, organizations: Sequence[Organization]) -> list[Organization]:
+    """Register any number of organisations in one statement, with an audit event each.
+
+    The instances are unsaved and complete but for their key. One that is registered as ``verified`` gets its accounts
+    by ``ledger.services.open_accounts`` from the caller; one that is verified later gets them by itself.
+
+    Raises ``InvalidInput`` with a pointer to each wrong value (``/0/uscc``), ``AlreadyRegistered`` for a code that
+    exists already.
+    """
+    require_operator(actor)
+    errors = {
+        f"/{index}{pointer}": text
+        for index, organization in enumerate(organizations)
+        for pointer, text in _faults(organization).items()
+    }
+    if errors:
+        raise InvalidInput(errors=errors)
+    with registering(), transaction.atomic():
+        insert_together(
+            organizations,
+            [
+                event(
+                    "organization.registered",
+                    actor=actor,
+                    subject=("organization", organization.id),
+                    on_behalf_of=organization.id,
+                    payload={
+                        "uscc": organization.uscc,
+                        "name": organization.name,
+                        "capacities": sorted(organization.capacities),
+                        "state": organization.state,
+                    },
+                )
+                for organization in organizations
+            ],
+        )
+    return list(organizations)
+
+
+def edit_organization(*, actor: Actor, organization_id: uuid.UUID, **changes: Any) -> None:
+    """Change name, region, taxpayer type, bank account or capacities; the USCC is the identity and stays.
+
+    A new capacity opens the accounts it needs. Raises ``InvalidInput`` or ``NotFound``.
+    """
+    require_operator(actor)
+    if not set(changes) <= set(EDITABLE):
+        raise InvalidInput(errors={f"/{name}": _("This cannot be changed.") for name in set(changes) - set(EDITABLE)})
+    with registering(), transaction.atomic():
+        organization = lock_in_order(Organization.objects.filter(id=organization_id)).first()
+        if organization is None:
+            raise NotFound
+        changed = {name: value for name, value in changes.items() if value != getattr(organization, name)}
+        if not changed:
+            return
+        proof = {name: [getattr(organization, name), value] for name, value in changed.items()}
+        for name, value in changed.items():
+            setattr(organization, name, value)
+        faults = _faults(organization)
+        if faults:
+            raise InvalidInput(errors=faults)
+        Organization.objects.filter(id=organization_id).update(**changed)
+        edited = event(
+            "organization.edited",
+            actor=actor,
+            subject=("organization", organization_id),
+            on_behalf_of=organization_id,
+            payload=proof,
+        )
+        opens = "capacities" in changed and organization.state == OrganizationState.VERIFIED
+        insert_together(edited, _opening(organization_id, edited.id) if opens else None)
+
+
+def change_organization_state(*, actor: Actor, organization_id: uuid.UUID, state: str, reason: str = "") -> None:
+    """Verify, suspend, reopen or close an organisation; suspending and closing need a reason.
+
+    A verified organisation's accounts are opened right after. Raises ``InvalidInput``, ``IllegalTransition``,
+    ``NotFound``, or ``Forbidden`` for the actor's own organisation: whoever suspended it could not undo it.
+    """
+    require_operator(actor)
+    if actor.organization_id == organization_id:
+        raise Forbidden(_("Your own organisation's state is not yours to change."))
+    if state in (OrganizationState.SUSPENDED, OrganizationState.CLOSED) and not reason.strip():
+        raise InvalidInput(errors={"/reason": _("Say why.")})
+    with transaction.atomic():
+        move_state(Organization.objects.filter(id=organization_id), ORGANIZATION_MOVES, OrganizationState(state))
+        moved = event(
+            f"organization.{state}",
+            actor=actor,
+            subject=("organization", organization_id),
+            on_behalf_of=organization_id,
+            payload={"reason": reason.strip()},
+        )
+        opens = state == OrganizationState.VERIFIED
+        insert_together(moved, _opening(organization_id, moved.id) if opens else None)
+
+
+def _opening(organization_id: uuid.UUID, event_id: uuid.UUID):
+    return job(jobs.OPEN_ACCOUNTS, key=str(event_id), subject_id=organization_id)
+
+
+def _faults(organization: Organization) -> dict[str, str | Promise]:
+    """What is wrong with the values, by pointer."""
+    faults: dict[str, str | Promise] = {}
+    capacities = set(organization.capacities)
+    if not organization.name.strip():
+        faults["/name"] = _("An organisation has a name.")
+    if not unified_code.is_valid(organization.uscc):
+        faults["/uscc"] = _("Not a valid Unified Social Credit Code: check its 18 characters.")
+    if not capacities or not capacities <= set(Capacity.values):
+        faults["/capacities"] = _("Choose at least one of the known capacities.")
+    elif {Capacity.OPERATOR, Capacity.VENDOR} <= capacities:
+        faults["/capacities"] = _("The operator of an exchange may not sell on it.")
+    if organization.taxpayer_type not in TaxpayerType.values:
+        faults["/taxpayer_type"] = _("Not a known taxpayer type.")
+    return faults
