@@ -12,8 +12,96 @@ class OfferNotOrderable(BusinessError):
 
 
 class ApprovalNeeded(BusinessError):
-    """Important data (GB/T 43697-2024) is sold only to a buyer that was approved for it."""
+    """Important data (GB/T 43697-2024) is sold only to a buyer for whom a private offer was made."""
 
     code = "approval_needed"
     status = 403
     title = _("This product needs an approval for each buyer")
+
+
+class ProductNotOpen(BusinessError):
+    """The act needs a product that can be worked on: not in review, not delisted."""
+
+    code = "product_not_open"
+    status = 409
+    title = _("The product cannot be changed now")
+
+
+class ProductCodeTaken(BusinessError):
+    """The vendor has used this product code before; codes are unique per vendor."""
+
+    code = "product_code_taken"
+    status = 409
+    title = _("This product code is taken")
+
+
+class NotReadyForReview(BusinessError):
+    """The product misses something that a submission needs; ``errors`` names all of it at once."""
+
+    code = "not_ready_for_review"
+    status = 409
+    title = _("The product is not ready for review")
+
+
+class CoreDataRefused(BusinessError):
+    """Core data (GB/T 43697-2024) may never be offered on the exchange."""
+
+    code = "core_data_refused"
+    status = 422
+    title = _("Core data can never be listed")
+
+
+class ReviewerNotIndependent(BusinessError):
+    """Whoever belongs to the vendor, or made the submission, may not decide on it."""
+
+    code = "reviewer_not_independent"
+    status = 403
+    title = _("You may not decide on this product")
+
+
+class RevisionFinal(BusinessError):
+    """A published revision never changes: new content is a new revision."""
+
+    code = "revision_final"
+    status = 409
+    title = _("The revision is published and cannot change")
+
+
+class RevisionEmpty(BusinessError):
+    """A revision without files cannot be published: there would be nothing to deliver."""
+
+    code = "revision_empty"
+    status = 409
+    title = _("The revision has no files")
+
+
+class DraftExists(BusinessError):
+    """A product has at most one draft revision at a time."""
+
+    code = "draft_exists"
+    status = 409
+    title = _("The product already has a draft revision")
+
+
+class AssetPathTaken(BusinessError):
+    """The revision has a file of that path; paths that differ only in case count as the same."""
+
+    code = "asset_path_taken"
+    status = 409
+    title = _("The revision already has a file of this path")
+
+
+class UploadTooLarge(BusinessError):
+    """The file is larger than the exchange takes (``ASSET_MAX_BYTES``); carries ``limit`` in bytes."""
+
+    code = "upload_too_large"
+    status = 413
+    title = _("The file is too large")
+
+
+class UploadIncomplete(BusinessError):
+    """What arrived is not what was announced: another size or SHA-256, or nothing at all. Nothing was kept."""
+
+    code = "upload_incomplete"
+    status = 422
+    title = _("The file did not arrive whole")

@@ -1,6 +1,7 @@
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization, User
@@ -49,7 +50,7 @@ class Product(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     vendor_org = models.ForeignKey(Organization, models.PROTECT, related_name="products", verbose_name=_("vendor"))
     code = models.CharField(
-        _("product code"), max_length=64, validators=[RegexValidator("^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+        _("product code"), max_length=64, validators=[RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9_-]*\Z")]
     )
     title = models.CharField(_("title"), max_length=200)
     description = models.TextField(_("description"), max_length=20000)
@@ -71,6 +72,7 @@ class Product(models.Model):
         ordering = ("-id",)
         constraints = [
             models.UniqueConstraint(fields=["vendor_org", "code"], name="product_code_once_per_vendor"),
+            models.CheckConstraint(name="product_state_known", condition=Q(state__in=ProductState.values)),
             models.CheckConstraint(
                 name="product_core_data_never_listed",
                 condition=~Q(grade=Grade.CORE) | Q(state__in=[ProductState.DRAFT, ProductState.REJECTED]),
@@ -117,6 +119,7 @@ class Revision(models.Model):
             models.UniqueConstraint(
                 fields=["product"], condition=Q(state=RevisionState.DRAFT), name="revision_one_draft_per_product"
             ),
+            models.CheckConstraint(name="revision_state_known", condition=Q(state__in=RevisionState.values)),
             models.CheckConstraint(
                 name="revision_revoked_with_reason",
                 condition=~Q(state=RevisionState.REVOKED) | (~Q(revocation_reason="") & Q(revoked_at__isnull=False)),
@@ -149,7 +152,8 @@ class Asset(models.Model):
         verbose_name_plural = _("assets")
         ordering = ("path",)
         constraints = [
-            models.UniqueConstraint(fields=["revision", "path"], name="asset_path_once_per_revision"),
+            # Two paths that differ only in case would overwrite each other on many a buyer's computer.
+            models.UniqueConstraint("revision", Lower("path"), name="asset_path_once_per_revision"),
             models.CheckConstraint(name="asset_sha256_format", condition=Q(sha256__regex=SHA256_PATTERN)),
         ]
 
@@ -188,6 +192,7 @@ class Offer(models.Model):
                 condition=(Q(price_model=PriceModel.FREE) & Q(amount=0))
                 | (~Q(price_model=PriceModel.FREE) & Q(amount__gt=0, amount__lte=MAX_AMOUNT)),
             ),
+            models.CheckConstraint(name="offer_state_known", condition=Q(state__in=OfferState.values)),
             models.CheckConstraint(name="offer_currency_code", condition=Q(currency__regex="^[A-Z]{3}$")),
             models.CheckConstraint(
                 name="offer_acceptance_days", condition=Q(acceptance_days__gte=1, acceptance_days__lte=90)
@@ -222,6 +227,11 @@ class Review(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["product"], condition=Q(decision=ReviewDecision.PENDING), name="review_one_open_per_product"
+            ),
+            models.CheckConstraint(name="review_decision_known", condition=Q(decision__in=ReviewDecision.values)),
+            models.CheckConstraint(
+                name="review_decided_when",
+                condition=Q(decision=ReviewDecision.PENDING) | Q(decided_at__isnull=False),
             ),
             models.CheckConstraint(
                 name="review_rejected_with_reasons", condition=~Q(decision=ReviewDecision.REJECTED) | ~Q(reasons="")

@@ -11,11 +11,15 @@ from accounts.errors import OrganizationNotTrading
 from accounts.states import OrganizationState
 from market.catalog.errors import ApprovalNeeded, OfferNotOrderable
 from market.catalog.models import Asset, Offer, Revision
-from market.catalog.states import Grade, OfferState, PriceModel, ProductState, RevisionState
+from market.catalog.states import (
+    NEVER_LISTED,
+    PRICED_AT_ORDER,
+    Grade,
+    OfferState,
+    ProductState,
+    RevisionState,
+)
 from market.kernel.errors import NotFound
-
-NEVER_LISTED = (ProductState.DRAFT, ProductState.IN_REVIEW, ProductState.REJECTED)
-PRICED_AT_ORDER = (PriceModel.ONE_OFF, PriceModel.FREE)
 
 
 class Sha256(Func):
@@ -72,7 +76,7 @@ def _require_orderable(offer: Offer) -> None:
         raise OfferNotOrderable(_("The product has no published revision to deliver. Ask the vendor."))
     if offer.price_model not in PRICED_AT_ORDER:
         raise OfferNotOrderable(_("Subscriptions and metered offers cannot be ordered yet."))
-    if product.grade != Grade.GENERAL:
-        raise ApprovalNeeded(_("Important data needs the exchange's approval for each buyer. Ask the operator."))
+    if product.grade == Grade.CORE or (product.grade == Grade.IMPORTANT and offer.buyer_org_id is None):
+        raise ApprovalNeeded(_("Important data is sold by private offer only. Ask the vendor for one."))
     if product.vendor_org.state != OrganizationState.VERIFIED:
         raise OrganizationNotTrading(_("The vendor may not sell at present."))

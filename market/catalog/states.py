@@ -26,6 +26,16 @@ PRODUCT_MOVES = TransitionTable(
 )
 
 
+NEVER_LISTED = (ProductState.DRAFT, ProductState.IN_REVIEW, ProductState.REJECTED)
+"""States that no buyer has ever seen a product in."""
+
+EDITABLE = (ProductState.DRAFT, ProductState.REJECTED)
+"""States in which a product's own description may change."""
+
+FROZEN = (ProductState.IN_REVIEW, ProductState.DELISTED)
+"""States in which no revision or offer may be added: what is under review stays as it was submitted."""
+
+
 class ProductKind(models.TextChoices):
     """What kind of thing is sold."""
 
@@ -102,11 +112,8 @@ class PriceModel(models.TextChoices):
     METERED = "metered", _("metered")
 
 
-class TierMode(models.TextChoices):
-    """How a scale of prices is read."""
-
-    GRADUATED = "graduated", _("graduated: each unit at its own tier")
-    VOLUME = "volume", _("volume: all units at the tier of the total")
+PRICED_AT_ORDER = (PriceModel.ONE_OFF, PriceModel.FREE)
+"""Models whose whole price is known when the order is placed: those that can be offered today."""
 
 
 class OfferState(models.TextChoices):
@@ -128,3 +135,12 @@ class ReviewDecision(models.TextChoices):
 
 
 REVIEW_MOVES = TransitionTable({ReviewDecision.PENDING: [ReviewDecision.APPROVED, ReviewDecision.REJECTED]})
+
+REVIEW_CHECKLIST = {
+    "rights": _("The vendor has shown on which right it sells (contract, licence, own collection)"),
+    "grade": _("The data grade is right, and the product holds no core data"),
+    "personal_information": _("Personal information is declared, and absent or lawfully processed"),
+    "content": _("Files, data dictionary and sample match the description"),
+    "terms": _("Price and licence terms are clear and complete"),
+}
+"""What an operator confirms, every point of it, before a product is listed."""

@@ -1,5 +1,6 @@
 """Money in minor units: integers only, and splits that lose nothing."""
 
+import re
 from collections.abc import Sequence
 
 BPS = 10_000
@@ -41,3 +42,18 @@ def to_text(amount: int) -> str:
     sign = "-" if amount < 0 else ""
     yuan, fen = divmod(abs(amount), 100)
     return f"{sign}{yuan}.{fen:02d}"
+
+
+_YUAN = re.compile(r"(\d{1,13})(?:\.(\d{1,2}))?", re.ASCII)
+
+
+def from_text(text: str) -> int:
+    """``"123.45"``, ``"123.4"`` or ``"123"`` yuan as fen: the exact inverse of ``to_text`` for amounts >= 0.
+
+    Raises ``ValueError`` for anything else, such as a third decimal, a sign, grouping or an exponent.
+    """
+    match = _YUAN.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not an amount in yuan such as 1280 or 1280.50")
+    yuan, fen = match.groups()
+    return int(yuan) * 100 + int((fen or "").ljust(2, "0"))

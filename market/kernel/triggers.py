@@ -1,6 +1,6 @@
 """Migration operations that put the house's rules into PostgreSQL itself."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.db.migrations import RunSQL
 
@@ -46,6 +46,27 @@ def immutable_when(
                 USING ERRCODE = 'restrict_violation', CONSTRAINT = '{table}_is_immutable';
         END $$;
         CREATE TRIGGER {function} BEFORE UPDATE OR DELETE ON {table}
+            FOR EACH ROW EXECUTE FUNCTION {function}();
+        """,
+        reverse_sql=f"DROP TRIGGER {function} ON {table}; DROP FUNCTION {function}();",
+    )
+
+
+def only_moves(table: str, column: str, moves: Mapping[str, Sequence[str]]) -> RunSQL:
+    """Refuse an UPDATE of ``table`` that brings ``column`` from one value to another that ``moves`` does not allow."""
+    function = f"{table}_{column}_moves"
+    pairs = ", ".join(f"('{source}', '{target}')" for source, targets in moves.items() for target in targets)
+    return RunSQL(
+        sql=f"""
+        CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF NEW.{column} = OLD.{column} OR (OLD.{column}, NEW.{column}) IN ({pairs}) THEN
+                RETURN NEW;
+            END IF;
+            RAISE EXCEPTION '{table}.{column} may not go from % to %', OLD.{column}, NEW.{column}
+                USING ERRCODE = 'restrict_violation', CONSTRAINT = '{function}';
+        END $$;
+        CREATE TRIGGER {function} BEFORE UPDATE OF {column} ON {table}
             FOR EACH ROW EXECUTE FUNCTION {function}();
         """,
         reverse_sql=f"DROP TRIGGER {function} ON {table}; DROP FUNCTION {function}();",

@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from market.kernel.triggers import immutable_when
+from market.kernel.triggers import immutable_when, only_moves
 
 ASSETS_OF_DRAFTS_ONLY = """
 CREATE FUNCTION catalog_asset_joins_draft() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -31,7 +31,12 @@ class Migration(migrations.Migration):
             "OLD.state <> 'draft'",
             may_change=("state", "revoked_at", "revocation_reason"),
         ),
+        only_moves("catalog_revision", "state", {"draft": ["published"], "published": ["revoked"]}),
         immutable_when("catalog_offer", "true", may_change=("state",)),
+        only_moves("catalog_offer", "state", {"active": ["withdrawn"]}),
+        immutable_when("catalog_review", "OLD.decision <> 'pending'"),
+        # What was certified is what is sold: from then on only the state may change.
+        immutable_when("catalog_product", "OLD.certificate_number IS NOT NULL", may_change=("state",)),
         immutable_when(
             "catalog_asset",
             "EXISTS (SELECT FROM catalog_revision WHERE id = OLD.revision_id AND state <> 'draft')",
