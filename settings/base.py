@@ -118,6 +118,11 @@ OUTBOX_REHINT_SECONDS = environment.integer("OUTBOX_REHINT_SECONDS", 15)
 # A job whose worker died is free again after this long; a long handler renews its lease meanwhile.
 OUTBOX_LEASE_SECONDS = environment.integer("OUTBOX_LEASE_SECONDS", 60)
 
+# --- Settlement -------------------------------------------------------------------------------------------------------
+
+# T+N: what is captured on day T is due on the N-th business day after it (Asia/Shanghai).
+SETTLEMENT_DAYS = environment.integer("SETTLEMENT_DAYS", 1)
+
 # --- People -----------------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"

@@ -3,18 +3,20 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization
+from accounts.states import TaxpayerType
 from market.kernel import clock
 from market.kernel.identifiers import uuid7
 from market.kernel.money import BPS, CURRENCY
 from market.orders.models import Order
-from market.settlement.states import PayoutState
+from market.settlement.states import PayoutHold, PayoutState
 
 
 class FeeSchedule(models.Model):
     """WHY: the price of the exchange's own service, versioned: a capture names the version it was computed by.
 
-    Rates in basis points of the order's amount. Append-only; the schedule in force is the newest one whose
-    ``effective_from`` has come.
+    ``commission_bps`` is of the order's amount; the VAT rates are of the amount without VAT, which the amount
+    includes (``division.divide``). Append-only; in force is the schedule whose ``effective_from`` came last, the
+    higher version of two that began together.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -42,12 +44,15 @@ class FeeSchedule(models.Model):
 
 
 class Capture(models.Model):
-    """WHY: how an accepted order's money was divided, fixed for ever with the schedule that divided it."""
+    """WHY: how an accepted order's money was divided, fixed for ever with what divided it: the schedule's version and
+    the vendor's taxpayer type on that day. Its transfers have its key as their ``tx_id``.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     order = models.OneToOneField(Order, models.PROTECT, related_name="capture", verbose_name=_("order"))
     vendor_org = models.ForeignKey(Organization, models.PROTECT, related_name="captures", verbose_name=_("vendor"))
     schedule = models.ForeignKey(FeeSchedule, models.PROTECT, related_name="captures", verbose_name=_("fee schedule"))
+    taxpayer_type = models.CharField(_("taxpayer type"), max_length=16, choices=TaxpayerType)
     gross = models.BigIntegerField(_("gross (fen)"))
     net = models.BigIntegerField(_("net (fen)"))
     commission = models.BigIntegerField(_("commission (fen)"))
@@ -121,16 +126,24 @@ class BatchLine(models.Model):
 
 
 class Payout(models.Model):
-    """WHY: one payment of one batch to the vendor's bank account, and what became of it."""
+    """WHY: one payment of one batch to the vendor's bank account, and what became of it.
+
+    A payment that bounced stays as it is; the batch then gets another payout with a reference of its own, so that a
+    bank statement never speaks of two payments under one reference. ``bank_account`` is frozen when the money leaves.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    batch = models.OneToOneField(SettlementBatch, models.PROTECT, related_name="payout", verbose_name=_("batch"))
+    batch = models.ForeignKey(SettlementBatch, models.PROTECT, related_name="payouts", verbose_name=_("batch"))
     vendor_org = models.ForeignKey(Organization, models.PROTECT, related_name="payouts", verbose_name=_("vendor"))
     amount = models.BigIntegerField(_("amount (fen)"))
     currency = models.CharField(_("currency"), max_length=3, default=CURRENCY)
     reference = models.CharField(_("payment reference"), max_length=35, unique=True)
     state = models.CharField(_("state"), max_length=16, choices=PayoutState, default=PayoutState.PENDING)
+    hold = models.CharField(_("waits because"), max_length=32, choices=PayoutHold, blank=True)
+    bank_account = models.CharField(_("to bank account"), max_length=34, blank=True)
     sent_at = models.DateTimeField(_("sent"), null=True)
+    ended_at = models.DateTimeField(_("confirmed or bounced"), null=True)
+    bounce_reason = models.CharField(_("why it bounced"), max_length=2000, blank=True)
     created_at = models.DateTimeField(_("created"), default=clock.now)
 
     class Meta:
@@ -138,7 +151,25 @@ class Payout(models.Model):
         verbose_name_plural = _("payouts")
         ordering = ("-id",)
         constraints = [
+            models.UniqueConstraint(
+                fields=["batch"], condition=~Q(state=PayoutState.BOUNCED), name="payout_one_alive_per_batch"
+            ),
             models.CheckConstraint(name="payout_amount_positive", condition=Q(amount__gt=0)),
+            models.CheckConstraint(
+                name="payout_state_tells_the_rest",
+                condition=Q(state=PayoutState.PENDING, sent_at=None, ended_at=None, bank_account="")
+                | (Q(state=PayoutState.SENT, sent_at__isnull=False, ended_at=None, hold="") & ~Q(bank_account=""))
+                | (
+                    Q(state__in=[PayoutState.CONFIRMED, PayoutState.BOUNCED], sent_at__isnull=False)
+                    & Q(ended_at__isnull=False, hold="")
+                    & ~Q(bank_account="")
+                ),
+            ),
+            models.CheckConstraint(
+                name="payout_bounced_with_reason",
+                condition=(Q(state=PayoutState.BOUNCED) & ~Q(bounce_reason=""))
+                | (~Q(state=PayoutState.BOUNCED) & Q(bounce_reason="")),
+            ),
         ]
 
     def __str__(self) -> str:

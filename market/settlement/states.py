@@ -5,7 +5,7 @@ from market.kernel.states import TransitionTable
 
 
 class PayoutState(models.TextChoices):
-    """``pending`` waits for a bank account or an approval; ``confirmed`` and ``bounced`` come from the bank."""
+    """``pending`` waits for what ``hold`` says; ``confirmed`` and ``bounced`` come from the bank."""
 
     PENDING = "pending", _("pending")
     SENT = "sent", _("sent")
@@ -19,3 +19,11 @@ PAYOUT_MOVES = TransitionTable(
         PayoutState.SENT: [PayoutState.CONFIRMED, PayoutState.BOUNCED],
     }
 )
+
+
+class PayoutHold(models.TextChoices):
+    """Why a payout is still pending."""
+
+    NO_BANK_ACCOUNT = "no_bank_account", _("the vendor has no bank account on file")
+    NOT_VERIFIED = "not_verified", _("the vendor is not verified for trading")
+    CAME_BACK = "came_back", _("the last payment came back: check the bank account, then send")
