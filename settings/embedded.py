@@ -70,21 +70,25 @@ def become_nobody() -> None:
     libc = ctypes.CDLL(None)
     dac_override = 1
     nobody = pwd.getpwnam("nobody")
-    libc.prctl(8, 1, 0, 0, 0)  # PR_SET_KEEPCAPS
+    # Where a container forbids this the calls fail, and a checkout that everybody may read works all the same.
+    # The change of user is to leave the capabilities alone, now and in what access(2) says later.
+    libc.prctl(28, 1 << 2, 0, 0, 0)  # PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP
     os.setgroups([])
     os.setgid(nobody.pw_gid)
     os.setuid(nobody.pw_uid)
+    # Of all of them keep the one, and hand it on to the program.
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this process
     sets = (ctypes.c_uint32 * 6)(*[1 << dac_override] * 3, 0, 0, 0)  # effective, permitted, inheritable
-    # Where the kernel has none of this, both calls fail, and a checkout that everybody may read works all the same.
     libc.capset(header, sets)
-    libc.prctl(47, 2, dac_override, 0, 0)  # PR_CAP_AMBIENT_RAISE
+    libc.prctl(47, 2, dac_override, 0, 0)  # PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE
 
 
 class Server:
-    """What the two have in common: start it, ask it, say why it does not start."""
+    """What the two have in common: start it, ask it, say why it does not start. A kind adds `prepare` its folder, the
+    `command` that runs in the foreground, whether it `answers`, and `stop`."""
 
     name: str
+    before_exec: Callable[[], None] | None = None
 
     def __init__(self, folder: Path, state: dict) -> None:
         self.home = folder / self.name
@@ -96,20 +100,6 @@ class Server:
     @property
     def port(self) -> int:
         return self.state.get(self.name, 0)
-
-    def prepare(self) -> None:
-        raise NotImplementedError
-
-    def command(self) -> list[str]:
-        raise NotImplementedError
-
-    def answers(self) -> bool:
-        raise NotImplementedError
-
-    def stop(self) -> None:
-        raise NotImplementedError
-
-    before_exec: Callable[[], None] | None = None
 
     def ensure(self, remember: Callable[[], None]) -> None:
         if self.port and self.answers():
