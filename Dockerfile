@@ -9,7 +9,8 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     DJANGO_SETTINGS_MODULE=settings.production \
-    QIANSHU_VAR_DIR=/var/lib/qianshu
+    QIANSHU_VAR_DIR=/var/lib/qianshu \
+    WEB_BIND=0.0.0.0:8000
 RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin qianshu \
     && install --directory --owner qianshu --mode 750 /var/lib/qianshu
 WORKDIR /srv/qianshu
@@ -27,6 +28,4 @@ VOLUME /var/lib/qianshu
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
-CMD ["gunicorn", "settings.wsgi", "--worker-class", "gthread", "--workers", "2", "--threads", "8", \
-     "--bind", "0.0.0.0:8000", "--worker-tmp-dir", "/dev/shm", "--max-requests", "20000", "--max-requests-jitter", "2000", \
-     "--graceful-timeout", "30"]
+CMD ["gunicorn", "settings.wsgi", "--config", "python:settings.gunicorn"]

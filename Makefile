@@ -37,7 +37,7 @@ serve: install ## The exchange on http://127.0.0.1:PORT (8000) with a loaded mar
 	@$(SERVERS) sh -c 'python manage.py migrate --no-input --verbosity 0 \
 		&& python -m demo.load --if-empty \
 		&& python -m demo.signins --address http://127.0.0.1:$(PORT) \
-		&& exec honcho start --port $(PORT)'
+		&& exec honcho start --port $(PORT)' || test $$? = 130
 
 test: install ## Every test; ARGS="-k wallet" narrows
 	@$(SERVERS) pytest --numprocesses $(JOBS) $(ARGS)

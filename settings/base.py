@@ -1,5 +1,6 @@
 """What every environment shares. Values come from the environment; see `.env.example` for their names."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -221,4 +222,7 @@ SPECTACULAR_SETTINGS = {
 LOGGING_CONFIG = "settings.logs.configure"
 LOGGING = logs.logging_settings(structlog.processors.JSONRenderer(ensure_ascii=False))
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
+# One line a request or task, when it ends.
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
+DJANGO_STRUCTLOG_CELERY_TASK_START_LOG_LEVEL = logging.DEBUG
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False

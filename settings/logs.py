@@ -37,6 +37,10 @@ def logging_settings(renderer) -> dict:
             # The request log already says it, once and with the request id.
             "django.request": {"level": "CRITICAL"},
             "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
+            "gunicorn.error": {"handlers": ["standard_error"], "propagate": False},
+            # django-structlog says the same, with the request id.
+            "celery.app.trace": {"level": "WARNING"},
+            "celery.worker.strategy": {"level": "WARNING"},
         },
     }
 

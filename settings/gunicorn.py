@@ -1,0 +1,22 @@
+"""gunicorn settings.wsgi --config python:settings.gunicorn  (development and production alike)"""
+
+import os
+from pathlib import Path
+
+from django.conf import settings
+
+bind = os.environ.get("WEB_BIND") or "127.0.0.1:8000"
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
+# Each thread keeps a database connection: workers * threads, and the Celery workers', must fit max_connections.
+threads = 8
+timeout = 60
+graceful_timeout = 30
+# A process is replaced now and then, not all at the same moment.
+max_requests = 20_000
+max_requests_jitter = 2_000
+# The heartbeat file must not wait for a disk.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
+# The request log is settings/middleware.py's.
+accesslog = None
+logconfig_dict = settings.LOGGING
