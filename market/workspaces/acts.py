@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.admin.utils import unquote
+from django.db import transaction
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -83,20 +84,42 @@ class ActsMixin:
             raise Http404
         back = reverse(f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_change", args=[subject.pk])
         form = act.form_class(request.POST or None, request.FILES or None)
-        if request.method == "POST" and form.is_valid():
-            try:
-                act.perform(actor, subject, form.cleaned_data)
-            except BusinessError as error:
-                messages.error(request, str(error))
-            else:
-                messages.success(request, _("Done: %(act)s.") % {"act": act.label})
+        if request.method == "POST" and form.is_valid() and self._performed(request, act, actor, subject, form):
+            messages.success(request, _("Done: %(act)s.") % {"act": act.label})
             return HttpResponseRedirect(back)
         context = self.admin_site.each_context(request) | {
             "title": act.label,
             "opts": self.opts,
+            "media": form.media,
             "subject": subject,
             "act": act,
             "form": form,
             "back": back,
         }
         return TemplateResponse(request, "workspaces/act.html", context)
+
+    def _performed(self, request: HttpRequest, act: Act, actor: Actor, subject: Model, form: forms.Form) -> bool:
+        """Do the act and note it in the object's history; what the service refuses comes back as the form's errors."""
+        try:
+            with transaction.atomic():
+                act.perform(actor, subject, form.cleaned_data)
+                self.log_change(request, subject, _noted(act, form))
+        except BusinessError as error:
+            show_refusal(form, error)
+            return False
+        return True
+
+
+def show_refusal(form: forms.BaseForm, refusal: BusinessError) -> None:
+    """Put what a service said on the form: beside the fields that ``errors`` points to, else above them all."""
+    for pointer, reason in refusal.errors.items():
+        name = pointer.strip("/").split("/")[0]
+        form.add_error(name if name in form.fields else None, reason)
+    if not refusal.errors:
+        form.add_error(None, str(refusal))
+
+
+def _noted(act: Act, form: forms.Form) -> str:
+    """One line for the history: the act, and the reason when one was given."""
+    reason = str(form.cleaned_data.get("reason") or "")
+    return f"{act.label}: {reason}" if reason else str(act.label)

@@ -2,17 +2,25 @@
 
 import uuid
 from collections.abc import Collection
-from typing import Any
+from typing import Any, NoReturn
 
 from django.contrib import messages
-from django.db.models import ForeignKey, Model, QuerySet
-from django.forms import ModelChoiceField
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.contrib.admin.models import LogEntry
+from django.contrib.admin.options import get_content_type_for_model
+from django.core.exceptions import ValidationError
+from django.db import DataError
+from django.db.models import ForeignKey, ManyToManyField, Model, QuerySet
+from django.forms import ModelChoiceField, ModelForm
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import SimpleTemplateResponse
+from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin, TabularInline
 
 from market.kernel.actors import Actor
 from market.kernel.errors import BusinessError
-from market.workspaces.acts import ActsMixin
+from market.workspaces.acts import ActsMixin, show_refusal
+
+HISTORY_PAGE = 100
 
 
 class WorkspacePermissions:
@@ -48,21 +56,30 @@ class WorkspacePermissions:
         return False
 
     def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any) -> ModelChoiceField:
-        """Offer only what the same site would list: never a row by the related model's default manager."""
-        related = self.admin_site._registry.get(db_field.remote_field.model)
-        if "queryset" not in kwargs:
-            everything = db_field.remote_field.model._default_manager
-            kwargs["queryset"] = related.get_queryset(request) if related else everything.none()
+        kwargs.setdefault("queryset", self._choosable(db_field, request))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def formfield_for_manytomany(self, db_field: ManyToManyField, request: HttpRequest, **kwargs: Any) -> Any:
+        kwargs.setdefault("queryset", self._choosable(db_field, request))
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    def _choosable(self, db_field: ForeignKey | ManyToManyField, request: HttpRequest) -> QuerySet:
+        """Offer only what the same site would list: never a row by the related model's default manager."""
+        model = db_field.remote_field.model
+        related = self.admin_site._registry.get(model)
+        return related.get_queryset(request) if related else model._default_manager.none()
 
 
 class WorkspaceAdmin(WorkspacePermissions, ActsMixin, ModelAdmin):
     """Base of every admin class on every site.
 
     Rows are written by services only: a class that opens ``add_roles`` or ``change_roles`` overrides
-    ``save_model`` to call one. A ``BusinessError`` becomes a message on the page; the transaction is rolled back.
+    ``save_model`` to call one. When that raises a ``BusinessError``, the transaction is rolled back and the form comes
+    back as it was typed, with the reasons beside the fields that ``errors`` points to.
+    ``icon`` is the Material Symbols name in the sidebar.
     """
 
+    icon = "description"
     list_filter_submit = True
     show_full_result_count = False
 
@@ -73,9 +90,65 @@ class WorkspaceAdmin(WorkspacePermissions, ActsMixin, ModelAdmin):
         try:
             return super().changeform_view(request, *args, **kwargs)
         except BusinessError as error:
-            for message in error.errors.values() or [error]:
-                messages.error(request, str(message))
-            return HttpResponseRedirect(request.get_full_path())
+            if request.method != "POST":
+                raise
+            request.refusal = error
+            return super().changeform_view(request, *args, **kwargs)
+
+    def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any) -> type:
+        form_class = super().get_form(request, obj, change=change, **kwargs)
+        refusal = getattr(request, "refusal", None)
+        return form_class if refusal is None else _refused(form_class, refusal)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The list; a query string that no list can be made of leads back to the whole list, with a word about it."""
+        try:
+            response = super().changelist_view(request, extra_context)
+            if type(response) is SimpleTemplateResponse:
+                raise ValidationError("lookup")  # Django's page for a broken database; only the lookup is wrong
+        except (ValidationError, ValueError, DataError, OverflowError):
+            if not request.GET and request.method == "GET":
+                raise
+            messages.warning(request, _("The list cannot be filtered like that, so this is the whole list."))
+            return HttpResponseRedirect(request.path)
+        return response
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> NoReturn:
+        """Nothing is ever deleted from a workspace, so there is no page to do it."""
+        raise Http404
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> NoReturn:
+        """What is not there, or is somebody else's, is a 404: Django would lead to the first page with a message."""
+        raise Http404
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        entries = self.history_entries(request, object_id).select_related("user").order_by("-action_time", "-id")
+        page = self.get_paginator(request, entries, HISTORY_PAGE).get_page(request.GET.get("p"))
+        context = {
+            "action_list": page,
+            "page_range": page.paginator.get_elided_page_range(page.number),
+            "pagination_required": page.paginator.num_pages > 1,
+        }
+        return super().history_view(request, object_id, context | (extra_context or {}))
+
+    def history_entries(self, request: HttpRequest, object_id: str) -> QuerySet[LogEntry]:
+        """What was done to the object in the workspaces, as far as the actor may know."""
+        return LogEntry.objects.filter(object_id=object_id, content_type=get_content_type_for_model(self.model))
+
+
+def _refused(form_class: type[ModelForm], refusal: BusinessError) -> type[ModelForm]:
+    """The form class, its validation failing with what the service said."""
+
+    class Refused(form_class):
+        def _post_clean(self) -> None:
+            super()._post_clean()
+            show_refusal(self, refusal)
+
+    return Refused
 
 
 class OrganizationScope:
@@ -86,13 +159,21 @@ class OrganizationScope:
 
     organization_path = "vendor_org_id"
 
+    def organization_id(self, request: HttpRequest) -> uuid.UUID | None:
+        """The organisation the actor acts for."""
+        return self.admin_site.actor(request).organization_id
+
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        organization_id: uuid.UUID | None = self.admin_site.actor(request).organization_id
-        return super().get_queryset(request).filter(**{self.organization_path: organization_id})
+        return super().get_queryset(request).filter(**{self.organization_path: self.organization_id(request)})
 
 
 class OrganizationScopedAdmin(OrganizationScope, WorkspaceAdmin):
     """Base of every admin class on the vendor site."""
+
+    def history_entries(self, request: HttpRequest, object_id: str) -> QuerySet[LogEntry]:
+        """Only what colleagues did: who of the operator looked at it, and what they noted, is the operator's."""
+        colleagues = {"user__memberships__organization_id": self.organization_id(request)}
+        return super().history_entries(request, object_id).filter(**colleagues).distinct()
 
 
 class WorkspaceInline(WorkspacePermissions, TabularInline):

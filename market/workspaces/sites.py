@@ -1,26 +1,63 @@
 """The three admin sites. A model that is not registered on a site cannot be reached from it."""
 
-from django.core.paginator import InvalidPage
-from django.http import Http404, HttpRequest
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.templatetags.static import static
+from django.urls import URLPattern, reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
 from market.kernel.actors import Actor
 from market.kernel.errors import Forbidden
+from market.workspaces import dashboard
 from market.workspaces.access import Workspace
+from market.workspaces.forms import SignInForm
+from market.workspaces.navigation import sidebar
+from market.workspaces.theme import accent
+
+NO_ROUTE = "view_on_site"
+"""Django's redirect to an object's public page asks any model's default manager, so it is not offered."""
+
+SEARCH_RESULTS = 100
 
 
 class WorkspaceSite(UnfoldAdminSite):
     """An admin site entered by membership, not by a staff flag."""
 
     enable_nav_sidebar = True
+    index_template = "workspaces/index.html"
+    login_template = "workspaces/sign_in.html"
 
-    def __init__(self, name: str, workspace: Workspace, title: str) -> None:
+    def __init__(self, name: str, workspace: Workspace, title: str | Promise, symbol: str) -> None:
         super().__init__(name)
         self.workspace = workspace
         self.site_title = self.site_header = title
-        self.index_title = title
+        self.index_title = _("Overview")
+        self.symbol = symbol
+        self.login_form = functools.partial(SignInForm, workspace=workspace)
+
+    def get_urls(self) -> list[URLPattern]:
+        return [route for route in super().get_urls() if getattr(route, "name", "") != NO_ROUTE]
+
+    def admin_view(self, view: Callable[..., HttpResponse], cacheable: bool = False) -> Callable[..., HttpResponse]:
+        """Every page of the site goes through here: links lead back to this site, and a query string that PostgreSQL
+        cannot hold (NUL) is dropped."""
+        inner = super().admin_view(view, cacheable)
+
+        @functools.wraps(inner)
+        def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            request.current_app = self.name
+            if any("\x00" in text for name, values in request.GET.lists() for text in (name, *values)):
+                return HttpResponseRedirect(request.path)
+            return inner(request, *args, **kwargs)
+
+        return page
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Whether the signed-in user has a membership that admits it here."""
@@ -39,19 +76,46 @@ class WorkspaceSite(UnfoldAdminSite):
             raise Forbidden
         return actor
 
-    def each_context(self, request: HttpRequest) -> dict:
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context = super().each_context(request)
-        title = self.site_title
-        return context | {"site_title": title, "site_header": title, "actor": self.find_actor(request)}
+        return context | {
+            "site_title": self.site_title,
+            "site_header": self.site_header,
+            "site_symbol": self.symbol,
+            "site_url": None,
+            "colors": context["colors"] | {"primary": accent(self.workspace)},
+            "styles": [*context["styles"], static("workspaces/workspaces.css")],
+            "actor": self.find_actor(request),
+            "workspaces": [
+                {"title": site.site_title, "url": reverse(f"{site.name}:index")} for site in SITES if site is not self
+            ],
+        }
 
-    def search(self, request: HttpRequest, extra_context: dict | None = None) -> TemplateResponse:
-        """The command search; a page number that is none is a 404, not a crash."""
-        try:
-            return super().search(request, extra_context)
-        except (ValueError, InvalidPage) as error:
-            raise Http404 from error
+    def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
+        return sidebar(self, request)
+
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Find pages of this site by name. (The theme's own search keeps results under a key that names no site.)"""
+        term = request.GET.get("s", "").strip().lower()
+        if not term:
+            return HttpResponse()
+        paginator = Paginator(self._search_apps(self.get_app_list(request), term), SEARCH_RESULTS)
+        results = paginator.get_page(request.GET.get("page"))
+        part = "command" if "extended" in request.GET else "search"
+        context = {"page_obj": paginator, "results": results, "page_counter": results.start_index() - 1}
+        return TemplateResponse(
+            request, f"unfold/helpers/{part}_results.html", context, headers={"HX-Trigger": "search"}
+        )
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """The first page: the figures that rooms have registered for this workspace."""
+        figures = dashboard.figures(self.workspace, self.actor(request))
+        numbers = [figure for figure in figures if isinstance(figure, dashboard.Number)]
+        pictures = [figure for figure in figures if not isinstance(figure, dashboard.Number)]
+        return super().index(request, {"numbers": numbers, "pictures": pictures} | (extra_context or {}))
 
 
-operator_site = WorkspaceSite("operator", Workspace.OPERATOR, _("Qianshu operations"))
-vendor_site = WorkspaceSite("vendor", Workspace.VENDOR, _("Qianshu vendor workspace"))
-auditor_site = WorkspaceSite("auditor", Workspace.AUDITOR, _("Qianshu auditor workspace"))
+operator_site = WorkspaceSite("operator", Workspace.OPERATOR, _("Qianshu operations"), "domain")
+vendor_site = WorkspaceSite("vendor", Workspace.VENDOR, _("Qianshu vendor workspace"), "storefront")
+auditor_site = WorkspaceSite("auditor", Workspace.AUDITOR, _("Qianshu auditor workspace"), "fact_check")
+SITES = (operator_site, vendor_site, auditor_site)

@@ -1,0 +1,103 @@
+"""What a workspace's first page shows. Rooms register panels in ``AppConfig.ready()``; this room only draws them."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Sequence
+
+from django.utils.functional import Promise
+
+from market.kernel.actors import Actor
+from market.workspaces.access import Workspace
+
+
+@dataclasses.dataclass(frozen=True)
+class Number:
+    """One figure on a card. ``value`` is ready to read; ``url`` leads to what it counts."""
+
+    title: str | Promise
+    value: str
+    note: str | Promise = ""
+    url: str = ""
+    icon: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Chart:
+    """A series over time. ``values`` belong to ``labels`` one by one; ``kind`` is ``bar`` or ``line``."""
+
+    title: str | Promise
+    labels: Sequence[str]
+    values: Sequence[int | float]
+    kind: str = "bar"
+    unit: str | Promise = ""
+
+    template = "workspaces/dashboard/chart.html"
+
+    @property
+    def data(self) -> str:
+        """The data as Chart.js wants them. Values are drawn, never added up: floats do no harm here."""
+        return json.dumps(
+            {
+                "labels": list(self.labels),
+                "datasets": [
+                    {
+                        "label": str(self.unit or self.title),
+                        "data": list(self.values),
+                        "borderColor": "var(--color-primary-600)",
+                        "backgroundColor": "var(--color-primary-600)",
+                    }
+                ],
+            },
+            ensure_ascii=False,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """One line of ``Shares``: how much of the whole it is decides the length of its bar."""
+
+    label: str | Promise
+    amount: int
+    text: str = ""
+    url: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Shares:
+    """A whole in parts, the largest first if the caller sorts them so."""
+
+    title: str | Promise
+    parts: Sequence[Share]
+
+    template = "workspaces/dashboard/shares.html"
+
+    @property
+    def lines(self) -> list[dict[str, object]]:
+        """Each part with its per cent of the largest, at least 1 so that it can be seen."""
+        largest = max((part.amount for part in self.parts), default=0)
+        return [
+            {
+                "label": part.label,
+                "text": part.text or str(part.amount),
+                "url": part.url,
+                "per_cent": max(1, round(100 * part.amount / largest)) if part.amount else 0,
+            }
+            for part in self.parts
+        ]
+
+
+Figure = Number | Chart | Shares
+Panel = Callable[[Actor], Iterable[Figure]]
+"""Given who looks, the figures to draw, in a constant number of queries."""
+
+_panels: dict[Workspace, list[Panel]] = {workspace: [] for workspace in Workspace}
+
+
+def register(workspace: Workspace, panel: Panel) -> None:
+    """Add a panel to the first page of ``workspace``, after those registered before."""
+    _panels[workspace].append(panel)
+
+
+def figures(workspace: Workspace, actor: Actor) -> list[Figure]:
+    """Everything the first page of ``workspace`` shows to ``actor``."""
+    return [figure for panel in _panels[workspace] for figure in panel(actor)]
