@@ -29,7 +29,7 @@ _counter = itertools.count(1)
 
 def valid_uscc(seed: int) -> str:
     """A valid code of a Guiyang company; different for different seeds."""
-    body = "".join(random.Random(seed).choice(uscc.ALPHABET) for _position in range(9))
+    body = "".join(random.Random(seed).choices(uscc.ALPHABET, k=9))
     first = f"91520100{body}"
     return first + uscc.check_character(first)
 

@@ -4,16 +4,19 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
+from django.template.response import SimpleTemplateResponse, TemplateResponse
 from django.templatetags.static import static
 from django.urls import URLPattern, reverse
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
 from market.kernel.actors import Actor
+from market.kernel.clock import BUSINESS_ZONE
 from market.kernel.errors import Forbidden
 from market.workspaces import dashboard
 from market.workspaces.access import Workspace
@@ -46,8 +49,8 @@ class WorkspaceSite(UnfoldAdminSite):
         return [route for route in super().get_urls() if getattr(route, "name", "") != NO_ROUTE]
 
     def admin_view(self, view: Callable[..., HttpResponse], cacheable: bool = False) -> Callable[..., HttpResponse]:
-        """Every page of the site goes through here: links lead back to this site, and a query string that PostgreSQL
-        cannot hold (NUL) is dropped."""
+        """Every page of the site goes through here: its links lead back to this site, its times are those of the
+        business zone, and a query string that PostgreSQL cannot hold (NUL) is dropped."""
         inner = super().admin_view(view, cacheable)
 
         @functools.wraps(inner)
@@ -55,9 +58,18 @@ class WorkspaceSite(UnfoldAdminSite):
             request.current_app = self.name
             if any("\x00" in text for name, values in request.GET.lists() for text in (name, *values)):
                 return HttpResponseRedirect(request.path)
-            return inner(request, *args, **kwargs)
+            with timezone.override(BUSINESS_ZONE):
+                response = inner(request, *args, **kwargs)
+                return response.render() if isinstance(response, SimpleTemplateResponse) else response
 
         return page
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The sign-in page; whoever came without a destination goes to the first page of this site."""
+        if not request.GET.get(REDIRECT_FIELD_NAME) and not request.POST.get(REDIRECT_FIELD_NAME):
+            request.GET = request.GET.copy()
+            request.GET[REDIRECT_FIELD_NAME] = reverse(f"{self.name}:index")
+        return super().login(request, extra_context)
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Whether the signed-in user has a membership that admits it here."""
