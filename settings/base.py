@@ -99,6 +99,11 @@ DATABASES["default"]["OPTIONS"] |= {
     "prepare_threshold": PREPARE_THRESHOLD if PREPARE_THRESHOLD >= 0 else None,
 }
 
+# --- Trade ------------------------------------------------------------------------------------------------------------
+
+# Days after which an order whose delivery failed is refunded by itself, unless an operator sends it back to delivery.
+ORDER_FAILED_REFUND_DAYS = environment.integer("ORDER_FAILED_REFUND_DAYS", 3)
+
 # --- Redis: hints for Celery (database 0), cache (database 1 or another server) ---------------------------------------
 
 CELERY_BROKER_URL = REDIS_URL

@@ -3,8 +3,9 @@
 import uuid
 from collections.abc import Iterable
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 
+from accounts.models import Organization
 from market.kernel.errors import NotFound
 from market.kernel.money import CURRENCY
 from market.ledger.models import Account, Transfer
@@ -26,3 +27,21 @@ def accounts_of(organization_id: uuid.UUID) -> QuerySet[Account]:
 def transfers_of(subject_ids: Iterable[uuid.UUID]) -> QuerySet[Transfer]:
     """Every transfer for these subjects, oldest first."""
     return Transfer.objects.filter(subject_id__in=list(subject_ids)).order_by("id")
+
+
+def transfers_by_key(business_keys: Iterable[str]) -> QuerySet[Transfer]:
+    """The transfers posted under these business keys."""
+    return Transfer.objects.filter(business_key__in=list(business_keys))
+
+
+def organization_with_accounts(organization_id: uuid.UUID, *kinds: str, currency: str = CURRENCY) -> Organization:
+    """One organisation with the keys of its accounts as attributes ``<kind>_id`` (None: not opened); one query.
+
+    Raises ``NotFound``.
+    """
+    accounts = Account.objects.filter(organization=OuterRef("pk"), currency=currency)
+    keys = {f"{kind}_id": Subquery(accounts.filter(kind=kind).values("id")) for kind in kinds}
+    found = Organization.objects.filter(id=organization_id).annotate(**keys).first()
+    if found is None:
+        raise NotFound
+    return found

@@ -1,15 +1,17 @@
 """Where money moves. A transfer is built here and inserted by the act it belongs to; a trigger moves the balances."""
 
 import contextlib
+import json
 import uuid
 from collections.abc import Iterable, Iterator
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from accounts.models import Organization
 from accounts.states import Capacity
 from market.audit.services import event
-from market.kernel import clock
+from market.kernel import clock, money
 from market.kernel.actors import Actor
 from market.kernel.database import insert_together, violated_constraint
 from market.kernel.errors import InvalidInput
@@ -75,16 +77,41 @@ def transfer(
 
 @contextlib.contextmanager
 def posting() -> Iterator[None]:
-    """Turn what the ledger's constraints refuse into ``InsufficientFunds`` or ``AlreadyPosted``."""
+    """Turn what the ledger's constraints refuse into ``InsufficientFunds`` or ``AlreadyPosted``.
+
+    The trigger that refuses knows, under its lock, what was ``needed`` and what was ``available`` (fen).
+    """
     try:
         yield
     except IntegrityError as error:
         constraint = violated_constraint(error)
         if constraint == "ledger_account_balance_not_negative":
-            raise InsufficientFunds from error
+            raise _insufficient_funds(error) from error
         if constraint.startswith("ledger_transfer_business_key"):
             raise AlreadyPosted from error
         raise
+
+
+def _insufficient_funds(error: IntegrityError) -> InsufficientFunds:
+    shortage = json.loads(error.__cause__.diag.message_detail)
+    return InsufficientFunds(
+        _("%(needed)s yuan are needed and %(available)s are available. Deposit the rest, then try again.")
+        % {name: money.to_text(amount) for name, amount in shortage.items()},
+        **shortage,
+    )
+
+
+def reversal(original: Transfer, *, kind: str, business_key: str) -> Transfer:
+    """An unsaved transfer of the same amount the other way, for the same subject: money goes back where it was."""
+    return transfer(
+        debit=original.credit_account_id,
+        credit=original.debit_account_id,
+        amount=original.amount,
+        currency=original.currency,
+        kind=kind,
+        subject=(original.subject_type, original.subject_id),
+        business_key=business_key,
+    )
 
 
 def deposit(*, actor: Actor, organization: Organization, bank: Account, amount: int, reference: str) -> Transfer:

@@ -14,7 +14,8 @@ class Order(models.Model):
     """WHY: one buyer's purchase under one offer, and where it stands.
 
     ``client_reference`` is the buyer's own number, unique per buyer for ever. ``amount`` (fen) is what the buyer
-    pays, all included. ``delivery_due_at`` and ``acceptance_due_at`` are the deadlines that beat enforces.
+    pays, all included. ``acceptance_due_at`` and ``refund_due_at`` are the deadlines that beat enforces.
+    ``delivery_tries`` counts how often delivery was asked for: it numbers the jobs.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -32,11 +33,13 @@ class Order(models.Model):
     client_reference = models.CharField(_("buyer's reference"), max_length=64)
     terms_sha256 = models.CharField(_("SHA-256 of the terms"), max_length=64)
     state = models.CharField(_("state"), max_length=16, choices=OrderState)
+    delivery_tries = models.PositiveSmallIntegerField(_("delivery tries"), default=1)
     failure_reason = models.TextField(_("why it failed"), blank=True)
     placed_at = models.DateTimeField(_("placed"), default=clock.now)
     delivered_at = models.DateTimeField(_("delivered"), null=True)
     acceptance_due_at = models.DateTimeField(_("accepted by itself on"), null=True)
     accepted_at = models.DateTimeField(_("accepted"), null=True)
+    refund_due_at = models.DateTimeField(_("refunded by itself on"), null=True)
     closed_at = models.DateTimeField(_("closed"), null=True)
 
     class Meta:
@@ -56,12 +59,19 @@ class Order(models.Model):
                 condition=~Q(state=OrderState.DELIVERED)
                 | Q(delivered_at__isnull=False, acceptance_due_at__isnull=False),
             ),
+            models.CheckConstraint(
+                name="order_failed_has_deadline",
+                condition=~Q(state=OrderState.DELIVERY_FAILED) | Q(refund_due_at__isnull=False),
+            ),
         ]
         indexes = [
             models.Index(fields=["buyer_org", "-id"], name="order_of_buyer"),
             models.Index(fields=["vendor_org", "-id"], name="order_of_vendor"),
             models.Index(
                 fields=["acceptance_due_at"], condition=Q(state=OrderState.DELIVERED), name="order_acceptance_due"
+            ),
+            models.Index(
+                fields=["refund_due_at"], condition=Q(state=OrderState.DELIVERY_FAILED), name="order_refund_due"
             ),
         ]
 

@@ -23,7 +23,8 @@ class OrderState(models.TextChoices):
 ORDER_MOVES = TransitionTable(
     {
         OrderState.AWAITING_FUNDS: [OrderState.PAID, OrderState.EXPIRED, OrderState.CANCELLED],
-        OrderState.PAID: [OrderState.DELIVERING, OrderState.CANCELLED],
+        # Straight to failed: the job can die before it has begun.
+        OrderState.PAID: [OrderState.DELIVERING, OrderState.DELIVERY_FAILED, OrderState.CANCELLED],
         OrderState.DELIVERING: [OrderState.DELIVERED, OrderState.DELIVERY_FAILED, OrderState.CANCELLED],
         OrderState.DELIVERY_FAILED: [OrderState.DELIVERING, OrderState.REFUNDED],
         OrderState.DELIVERED: [OrderState.ACCEPTED, OrderState.DISPUTED],

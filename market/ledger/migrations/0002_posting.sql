@@ -5,28 +5,36 @@ ALTER TABLE ledger_transfer
     ADD CONSTRAINT ledger_transfer_credit_account FOREIGN KEY (credit_account_id, currency)
         REFERENCES ledger_account (id, currency);
 
--- Whoever inserts transfers, by whatever statement, moves the guarded balances: set-based, once a statement, the
--- accounts locked in key order so that two postings cannot deadlock.
+-- Whoever inserts transfers, by whatever statement, moves the guarded balances: each account once a statement, the accounts
+-- locked in key order so that two postings cannot deadlock. Under the lock a shortage is known exactly, so the refusal
+-- carries it; the CHECK on the balance stands behind this all the same.
 CREATE FUNCTION ledger_move_balances() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    moved record;
 BEGIN
-    PERFORM 1
-       FROM ledger_account
-      WHERE balance IS NOT NULL
-        AND id IN (SELECT debit_account_id FROM posted UNION SELECT credit_account_id FROM posted)
-      ORDER BY id
-        FOR NO KEY UPDATE;
-    UPDATE ledger_account AS account
-       SET balance = account.balance + moved.amount, version = account.version + 1
-      FROM (
-            SELECT leg.account_id, sum(leg.amount)::bigint AS amount
-              FROM (
-                    SELECT debit_account_id AS account_id, -amount AS amount FROM posted
-                    UNION ALL
-                    SELECT credit_account_id, amount FROM posted
-                   ) AS leg
-             GROUP BY leg.account_id
-           ) AS moved
-     WHERE account.id = moved.account_id AND account.balance IS NOT NULL;
+    FOR moved IN
+        SELECT account.id, account.balance, leg.amount
+          FROM ledger_account AS account
+          JOIN (
+                SELECT account_id, sum(amount)::bigint AS amount
+                  FROM (
+                        SELECT debit_account_id AS account_id, -amount AS amount FROM posted
+                        UNION ALL
+                        SELECT credit_account_id, amount FROM posted
+                       ) AS side
+                 GROUP BY account_id
+               ) AS leg ON leg.account_id = account.id
+         WHERE account.balance IS NOT NULL
+         ORDER BY account.id
+           FOR NO KEY UPDATE OF account
+    LOOP
+        IF moved.balance + moved.amount < 0 THEN
+            RAISE EXCEPTION 'account % holds less than the transfers take', moved.id
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'ledger_account_balance_not_negative',
+                      DETAIL = json_build_object('needed', -moved.amount, 'available', moved.balance);
+        END IF;
+        UPDATE ledger_account SET balance = balance + moved.amount, version = version + 1 WHERE id = moved.id;
+    END LOOP;
     RETURN NULL;
 END $$;
 

@@ -30,11 +30,13 @@ class Migration(migrations.Migration):
                 ('client_reference', models.CharField(max_length=64, verbose_name="buyer's reference")),
                 ('terms_sha256', models.CharField(max_length=64, verbose_name='SHA-256 of the terms')),
                 ('state', models.CharField(choices=[('awaiting_funds', 'awaiting funds'), ('paid', 'paid into escrow'), ('delivering', 'delivering'), ('delivered', 'delivered'), ('delivery_failed', 'delivery failed'), ('accepted', 'accepted'), ('disputed', 'disputed'), ('settled', 'settled'), ('cancelled', 'cancelled'), ('expired', 'expired'), ('refunded', 'refunded')], max_length=16, verbose_name='state')),
+                ('delivery_tries', models.PositiveSmallIntegerField(default=1, verbose_name='delivery tries')),
                 ('failure_reason', models.TextField(blank=True, verbose_name='why it failed')),
                 ('placed_at', models.DateTimeField(default=market.kernel.clock.now, verbose_name='placed')),
                 ('delivered_at', models.DateTimeField(null=True, verbose_name='delivered')),
                 ('acceptance_due_at', models.DateTimeField(null=True, verbose_name='accepted by itself on')),
                 ('accepted_at', models.DateTimeField(null=True, verbose_name='accepted')),
+                ('refund_due_at', models.DateTimeField(null=True, verbose_name='refunded by itself on')),
                 ('closed_at', models.DateTimeField(null=True, verbose_name='closed')),
                 ('buyer_org', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='purchases', to='accounts.organization', verbose_name='buyer')),
                 ('offer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='catalog.offer', verbose_name='offer')),
@@ -77,6 +79,10 @@ class Migration(migrations.Migration):
             model_name='order',
             index=models.Index(condition=models.Q(('state', 'delivered')), fields=['acceptance_due_at'], name='order_acceptance_due'),
         ),
+        migrations.AddIndex(
+            model_name='order',
+            index=models.Index(condition=models.Q(('state', 'delivery_failed')), fields=['refund_due_at'], name='order_refund_due'),
+        ),
         migrations.AddConstraint(
             model_name='order',
             constraint=models.UniqueConstraint(fields=('buyer_org', 'client_reference'), name='order_client_reference_once'),
@@ -100,6 +106,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='order',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'delivered'), _negated=True), models.Q(('acceptance_due_at__isnull', False), ('delivered_at__isnull', False)), _connector='OR'), name='order_delivered_has_deadline'),
+        ),
+        migrations.AddConstraint(
+            model_name='order',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'delivery_failed'), _negated=True), ('refund_due_at__isnull', False), _connector='OR'), name='order_failed_has_deadline'),
         ),
         migrations.AddConstraint(
             model_name='orderterms',

@@ -13,10 +13,12 @@ class Migration(migrations.Migration):
             "true",
             may_change=(
                 "state",
+                "delivery_tries",
                 "failure_reason",
                 "delivered_at",
                 "acceptance_due_at",
                 "accepted_at",
+                "refund_due_at",
                 "closed_at",
             ),
         ),

@@ -1,0 +1,27 @@
+from django.utils.translation import gettext_lazy as _
+
+from market.kernel.errors import BusinessError
+
+
+class ClientReferenceTaken(BusinessError):
+    """The buyer has used this reference for an order before; carries that order's key as ``order`` when known."""
+
+    code = "client_reference_taken"
+    status = 409
+    title = _("This client reference belongs to an order you have already placed")
+
+
+class OwnOffer(BusinessError):
+    """An organisation cannot buy from itself."""
+
+    code = "own_offer"
+    status = 409
+    title = _("This is your own organisation's offer")
+
+
+class WalletMissing(BusinessError):
+    """The buyer has no wallet or escrow account yet."""
+
+    code = "wallet_missing"
+    status = 409
+    title = _("Your organisation has no wallet on the exchange yet")

@@ -1,0 +1,160 @@
+"""Placing an order: the one act in which a contract comes to be and its price goes into escrow."""
+
+import uuid
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
+
+from accounts.errors import OrganizationNotTrading
+from accounts.models import Organization
+from accounts.states import Capacity, OrganizationState
+from market.catalog.models import Offer, Revision
+from market.catalog.selectors import orderable_offer
+from market.kernel import clock
+from market.kernel.actors import Actor
+from market.kernel.database import insert_together, violated_constraint
+from market.kernel.errors import Forbidden, InvalidInput
+from market.kernel.identifiers import short_code, uuid7
+from market.kernel.money import MAX_AMOUNT
+from market.ledger.models import Transfer
+from market.ledger.selectors import organization_with_accounts
+from market.ledger.services import posting, transfer
+from market.ledger.states import AccountKind, TransferKind
+from market.orders import jobs
+from market.orders.errors import ClientReferenceTaken, OwnOffer, WalletMissing
+from market.orders.models import Order
+from market.orders.selectors import BUYING_ROLES
+from market.orders.services.steps import AlsoInsert, escrow_key, evidence
+from market.orders.states import OrderState
+from market.orders.terms import freeze
+from market.outbox.services import job
+
+MAX_QUANTITY = 1_000_000
+MAX_PURPOSE = 1000
+MAX_REFERENCE = 64
+
+
+def place(
+    *,
+    actor: Actor,
+    offer_id: uuid.UUID,
+    quantity: int,
+    purpose: str,
+    client_reference: str,
+    also_insert: AlsoInsert = None,
+) -> Order:
+    """Order ``quantity`` units of an offer: freeze the terms, move the price from wallet to escrow, ask for delivery.
+
+    Three statements in one transaction: offer, buyer, and one insert of everything. The product's latest published
+    revision is what will be delivered. An order that read the offer before its withdrawal committed stands.
+
+    Raises ``InvalidInput``, ``Forbidden``, ``NotFound``, ``OfferNotOrderable``, ``ApprovalNeeded``,
+    ``OrganizationNotTrading``, ``OwnOffer``, ``WalletMissing``, ``InsufficientFunds`` (with ``needed`` and
+    ``available`` in fen) or ``ClientReferenceTaken``; nothing has changed then.
+    """
+    actor.require_role(*BUYING_ROLES)
+    actor.require_capacity(Capacity.BUYER)
+    if actor.organization_id is None or actor.user_id is None:
+        raise Forbidden(_("An order is placed by a person for an organisation."))
+    _require_valid(quantity, purpose, client_reference)
+    try:
+        # No savepoint of its own: a refusal ends the caller's transaction too, and two round trips are saved.
+        with posting(), transaction.atomic(savepoint=False):
+            offer = orderable_offer(offer_id, actor.organization_id)
+            buyer = organization_with_accounts(
+                actor.organization_id, AccountKind.WALLET, AccountKind.ESCROW, currency=offer.currency
+            )
+            order = _draw_up(actor, offer, buyer, quantity, purpose, client_reference)
+            insert_together(
+                order,
+                freeze(order, offer.revision_manifest_sha256),
+                _into_escrow(order, buyer),
+                _proof(actor, order),
+                job(jobs.DELIVER, key=f"{order.id}:1", subject_id=order.id),
+                also_insert(order) if also_insert else None,
+            )
+    except IntegrityError as error:
+        if violated_constraint(error) == "order_client_reference_once":
+            raise ClientReferenceTaken(_("Choose another reference, or look at the order you have.")) from error
+        raise
+    return order
+
+
+def _require_valid(quantity: int, purpose: str, client_reference: str) -> None:
+    errors = {}
+    if not 1 <= quantity <= MAX_QUANTITY:
+        errors["/quantity"] = _("Order 1 to %(most)d units.") % {"most": MAX_QUANTITY}
+    if not _is_text(purpose, MAX_PURPOSE):
+        errors["/purpose"] = _("Say what the data is for, in at most %(most)d characters.") % {"most": MAX_PURPOSE}
+    if not _is_text(client_reference, MAX_REFERENCE) or not client_reference.isprintable():
+        errors["/client_reference"] = _("Use 1 to %(most)d printable characters.") % {"most": MAX_REFERENCE}
+    if errors:
+        raise InvalidInput(errors=errors)
+
+
+def _is_text(value: str, longest: int) -> bool:
+    """Not blank, not too long, and something that PostgreSQL and UTF-8 can hold."""
+    storable = "\x00" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
+    return bool(value.strip()) and len(value) <= longest and storable
+
+
+def _draw_up(
+    actor: Actor, offer: Offer, buyer: Organization, quantity: int, purpose: str, client_reference: str
+) -> Order:
+    product = offer.product
+    if buyer.id == offer.vendor_org_id:
+        raise OwnOffer
+    if buyer.state != OrganizationState.VERIFIED:
+        raise OrganizationNotTrading(_("Ask the operator to verify your organisation before you order."))
+    amount = offer.amount * quantity
+    if amount > MAX_AMOUNT:
+        raise InvalidInput(errors={"/quantity": _("The order would cost more than one order may.")})
+    order_id = uuid7()
+    placed_at = clock.now()
+    return Order(
+        id=order_id,
+        number=f"QS{clock.business_date(placed_at):%Y%m%d}-{short_code(order_id)}",
+        buyer_org=buyer,
+        vendor_org=product.vendor_org,
+        product=product,
+        offer=offer,
+        revision=Revision(id=offer.revision_id, number=offer.revision_number, product=product),
+        placed_by_id=actor.user_id,
+        quantity=quantity,
+        amount=amount,
+        currency=offer.currency,
+        purpose=purpose,
+        client_reference=client_reference,
+        state=OrderState.PAID,
+        placed_at=placed_at,
+    )
+
+
+def _into_escrow(order: Order, buyer: Organization) -> Transfer | None:
+    if not order.amount:
+        return None
+    if buyer.wallet_id is None or buyer.escrow_id is None:
+        raise WalletMissing(_("Ask the operator to open your accounts."))
+    return transfer(
+        debit=buyer.wallet_id,
+        credit=buyer.escrow_id,
+        amount=order.amount,
+        currency=order.currency,
+        kind=TransferKind.ESCROW,
+        subject=("order", order.id),
+        business_key=escrow_key(order.id),
+    )
+
+
+def _proof(actor: Actor, order: Order):
+    return evidence(
+        "order.placed",
+        actor,
+        order,
+        quantity=order.quantity,
+        product=str(order.product_id),
+        offer=str(order.offer_id),
+        revision=str(order.revision_id),
+        client_reference=order.client_reference,
+        terms_sha256=order.terms_sha256,
+    )

@@ -1,0 +1,81 @@
+"""What several acts on an order have in common."""
+
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.db.models import Model
+from django.utils.translation import gettext_lazy as _
+
+from accounts.states import Capacity
+from market.audit.models import AuditEvent
+from market.audit.services import event
+from market.kernel.actors import SYSTEM, Actor
+from market.kernel.database import move_state
+from market.kernel.errors import Forbidden
+from market.ledger.models import Transfer
+from market.ledger.selectors import transfers_by_key
+from market.ledger.services import reversal
+from market.ledger.states import TransferKind
+from market.orders.locks import lock_order
+from market.orders.models import Order
+from market.orders.selectors import BUYING_ROLES, orders_visible_to
+from market.orders.states import ORDER_MOVES
+
+AlsoInsert = Callable[[Order], Model] | None
+"""Makes one more row from the changed order, inserted in the act's own statement (an idempotent reply)."""
+
+BATCH = 500
+"""Orders a periodic act takes in one transaction."""
+
+
+def lock_for_buyer(actor: Actor, order_id: uuid.UUID) -> Order:
+    """The order, locked, for an act that only its buyer may do. Raises ``NotFound`` or ``Forbidden``."""
+    actor.require_role(*BUYING_ROLES)
+    order = lock_order(orders_visible_to(actor), order_id)
+    if actor is not SYSTEM and order.buyer_org_id != actor.organization_id:
+        raise Forbidden(_("Only the buyer may do this."))
+    return order
+
+
+def require_operator(actor: Actor) -> None:
+    """Raise ``Forbidden`` for anybody but an operator of the exchange."""
+    actor.require_role("operator")
+    actor.require_capacity(Capacity.OPERATOR)
+
+
+def move(order: Order, target: str, **changes: Any) -> None:
+    """Compare-and-set in the database, and the same on the instance. Raises ``IllegalTransition``."""
+    move_state(Order.objects.filter(id=order.id), ORDER_MOVES, target, **changes)
+    for name, value in {"state": target, **changes}.items():
+        setattr(order, name, value)
+
+
+def evidence(name: str, actor: Actor, order: Order, **payload: Any) -> AuditEvent:
+    """The audit event of an act on ``order``: both parties and the amount (fen) are always in it."""
+    return event(
+        name,
+        actor=actor,
+        subject=("order", order.id),
+        on_behalf_of=order.buyer_org_id,
+        buyer_org_id=order.buyer_org_id,
+        vendor_org_id=order.vendor_org_id,
+        payload={"number": order.number, "amount": order.amount, "currency": order.currency, **payload},
+    )
+
+
+def escrow_key(order_id: uuid.UUID) -> str:
+    """The business key of the order's way into escrow."""
+    return f"order:{order_id}:escrow"
+
+
+def money_back(orders: Iterable[Order]) -> list[Transfer]:
+    """The unsaved transfers that return these orders' escrow to the wallets it came from; free orders have none.
+
+    The business key is the same for a cancellation and a refund: the money goes back once.
+    """
+    keys = [escrow_key(order.id) for order in orders]
+    return [
+        reversal(paid, kind=TransferKind.RELEASE, business_key=f"order:{paid.subject_id}:release")
+        for paid in transfers_by_key(keys)
+    ]

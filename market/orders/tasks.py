@@ -1,0 +1,23 @@
+"""Celery's doors into what happens to orders by itself. Twice at once does no harm."""
+
+from celery import shared_task
+
+from market.orders import services
+
+
+@shared_task(name="orders.accept_overdue", ignore_result=True)
+def accept_overdue() -> None:
+    """Accept what the buyer neither accepted nor disputed in time."""
+    services.accept_overdue()
+
+
+@shared_task(name="orders.refund_overdue_failures", ignore_result=True)
+def refund_overdue_failures() -> None:
+    """Refund failed orders that no operator sent back to delivery in time."""
+    services.refund_overdue_failures()
+
+
+BEAT_SCHEDULE = {
+    "orders.accept_overdue": {"task": "orders.accept_overdue", "schedule": 60.0},
+    "orders.refund_overdue_failures": {"task": "orders.refund_overdue_failures", "schedule": 300.0},
+}
