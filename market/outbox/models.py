@@ -45,6 +45,7 @@ class Job(models.Model):
             ),
         ]
         indexes = [
+            models.Index(fields=["subject_id"], name="outbox_job_subject"),
             models.Index(fields=["due_at"], condition=models.Q(state=JobState.PENDING), name="outbox_job_due"),
             models.Index(fields=["lease_until"], condition=models.Q(state=JobState.RUNNING), name="outbox_job_leased"),
         ]

@@ -15,7 +15,8 @@ class Handler:
     (``is_long``: files, network) runs outside any transaction, calls ``outbox.services.renew`` at least every third
     of a lease, and finishes the job itself by ``outbox.services.finish`` in its last transaction, so that its effect
     and the job's end commit together.
-    ``give_up`` is called inside the transaction that buries the job after ``max_attempts``.
+    ``give_up`` is called inside the transaction that buries the job after ``max_attempts``, or at once after
+    ``Hopeless``; the job's ``last_error`` says why.
     """
 
     perform: Callable[[Job], None]
@@ -23,6 +24,10 @@ class Handler:
     max_attempts: int = 8
     backoff: datetime.timedelta = datetime.timedelta(seconds=2)
     give_up: Callable[[Job], None] | None = None
+
+
+def _nobody(job: Job) -> None:
+    raise LookupError(f"no handler is registered for {job.kind}")
 
 
 _handlers: dict[str, Handler] = {}
@@ -36,5 +41,11 @@ def register(kind: str, handler: Handler) -> None:
 
 
 def handler_of(kind: str) -> Handler:
-    """The handler of ``kind``; ``KeyError`` when nobody registered one (the job then ends as a dead letter)."""
-    return _handlers[kind]
+    """The handler of ``kind``. Where nobody registered one, a handler that fails: the job is retried, for a newer
+    worker may know it (a deployment under way), and ends as a dead letter."""
+    return _handlers.get(kind) or Handler(_nobody)
+
+
+def kinds() -> list[str]:
+    """Every registered kind."""
+    return sorted(_handlers)

@@ -1,34 +1,37 @@
 """Durable work: record a job in the act's transaction, hint the broker after the commit, own it by lease and fence.
 
 Redis carries hints only. If a hint is lost, the sweeper on every worker sends another; if it comes twice, the
-second finds the job claimed and drops it.
+second finds the job claimed and drops it. The guarantees and their limits are in docs/outbox.md.
 """
 
 import datetime
 import functools
 import uuid
-from collections.abc import Iterable
 
 import structlog
-from celery import current_app
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q
-from kombu.exceptions import OperationalError
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
+from market.audit.services import event
 from market.kernel import clock
 from market.kernel.actors import Actor
-from market.kernel.database import move_state
+from market.kernel.database import insert_together
+from market.kernel.errors import BusinessError, IllegalTransition, NotFound
+from market.kernel.locks import lock_in_order
 from market.outbox.errors import Hopeless, LeaseLost
+from market.outbox.hints import hint, room_in_queue
 from market.outbox.models import Job
 from market.outbox.registry import Handler, handler_of
-from market.outbox.states import JOB_MOVES, JobState
+from market.outbox.states import JobState
 
 logger = structlog.get_logger(__name__)
 
-PERFORM_TASK = "outbox.perform"
 MAX_BACKOFF = datetime.timedelta(hours=1)
+MAX_ERROR_LENGTH = 2000
 HINT_GRACE = datetime.timedelta(seconds=2)
+SWEEP_LIMIT = 1_000
 
 
 def job(kind: str, *, key: str, subject_id: uuid.UUID, due_at: datetime.datetime | None = None) -> Job:
@@ -44,31 +47,50 @@ def job(kind: str, *, key: str, subject_id: uuid.UUID, due_at: datetime.datetime
     return new_job
 
 
-def hint(job_ids: Iterable[uuid.UUID]) -> None:
-    """Tell the workers that jobs are due. Best effort: a dead broker delays the work, it never loses it."""
-    try:
-        for job_id in job_ids:
-            current_app.send_task(PERFORM_TASK, args=[str(job_id)])
-    except OperationalError as error:
-        logger.warning("outbox.hint_failed", error=str(error))
+def sweep(limit: int = SWEEP_LIMIT) -> int:
+    """Hint again whatever is due or has an expired lease; returns how many. Any number of sweepers may run.
 
-
-def sweep(limit: int = 500) -> int:
-    """Hint again whatever is due or has an expired lease; returns how many. Any number of sweepers may run."""
-    now = clock.now()
-    stale = now - datetime.timedelta(seconds=settings.OUTBOX_REHINT_SECONDS)
-    due = Q(state=JobState.PENDING, due_at__lte=now - HINT_GRACE) | Q(state=JobState.RUNNING, lease_until__lt=now)
-    with transaction.atomic():
-        found = list(
-            Job.objects.filter(due)
-            .filter(Q(hinted_at=None) | Q(hinted_at__lt=stale))
-            .order_by("due_at")
-            .select_for_update(skip_locked=True, no_key=True)
-            .values_list("id", flat=True)[:limit]
-        )
-        Job.objects.filter(id__in=found).update(hinted_at=now)
+    Adds nothing to a queue that is deep already: a long backlog waits in PostgreSQL, oldest first, not in Redis.
+    """
+    limit = min(limit, room_in_queue())
+    if not limit:
+        return 0
+    found = _take_unhinted(limit)
     hint(found)
     return len(found)
+
+
+def _take_unhinted(limit: int) -> list[uuid.UUID]:
+    """Mark jobs as hinted now, in one statement; two sweepers skip each other's rows."""
+    now = clock.now()
+    parameters = {
+        "now": now,
+        "due": now - HINT_GRACE,
+        "stale": now - datetime.timedelta(seconds=settings.OUTBOX_REHINT_SECONDS),
+        "limit": limit,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH orphaned AS MATERIALIZED (
+                SELECT id FROM outbox_job
+                 WHERE state = 'running' AND lease_until < %(now)s
+                   AND (hinted_at IS NULL OR hinted_at < %(stale)s)
+                 ORDER BY lease_until LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+            ), waiting AS MATERIALIZED (
+                SELECT id FROM outbox_job
+                 WHERE state = 'pending' AND due_at <= %(due)s
+                   AND (hinted_at IS NULL OR hinted_at < %(stale)s)
+                 ORDER BY due_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+            )
+            UPDATE outbox_job AS job SET hinted_at = %(now)s
+              FROM (SELECT id FROM orphaned UNION ALL SELECT id FROM waiting LIMIT %(limit)s) AS found
+             WHERE job.id = found.id
+         RETURNING job.id
+            """,
+            parameters,
+        )
+        return [job_id for (job_id,) in cursor.fetchall()]
 
 
 def perform(job_id: uuid.UUID) -> None:
@@ -76,16 +98,12 @@ def perform(job_id: uuid.UUID) -> None:
     claimed = claim(job_id)
     if claimed is None:
         return
-    try:
-        handler = handler_of(claimed.kind)
-    except KeyError:
-        bury(claimed, None, f"no handler is registered for {claimed.kind}")
-        return
-    if claimed.attempts > handler.max_attempts:
-        bury(claimed, handler, claimed.last_error or "its worker died at every attempt")
-        return
+    handler = handler_of(claimed.kind)
     with structlog.contextvars.bound_contextvars(job_id=str(claimed.id), job_kind=claimed.kind):
-        _attempt(claimed, handler)
+        if claimed.attempts > handler.max_attempts:
+            bury(claimed, handler, claimed.last_error or "its worker died at every attempt")
+        else:
+            _attempt(claimed, handler)
 
 
 def _attempt(claimed: Job, handler: Handler) -> None:
@@ -102,10 +120,11 @@ def _attempt(claimed: Job, handler: Handler) -> None:
         bury(claimed, handler, str(error))
     except Exception as error:  # a handler may fail in any way: the failure is recorded, and retried or buried
         logger.exception("outbox.attempt_failed", attempt=claimed.attempts)
+        reason = f"{type(error).__name__}: {error}"
         if claimed.attempts >= handler.max_attempts:
-            bury(claimed, handler, f"{type(error).__name__}: {error}")
+            bury(claimed, handler, reason)
         else:
-            _postpone(claimed, handler, error)
+            _postpone(claimed, handler, reason)
 
 
 def claim(job_id: uuid.UUID) -> Job | None:
@@ -123,12 +142,15 @@ def claim(job_id: uuid.UUID) -> Job | None:
     return next(iter(rows), None)
 
 
-def _owned(claimed: Job):
+def _owned(claimed: Job) -> QuerySet[Job]:
     return Job.objects.filter(id=claimed.id, state=JobState.RUNNING, fence=claimed.fence)
 
 
 def renew(claimed: Job) -> None:
-    """Extend the lease during long work, by ``OUTBOX_LEASE_SECONDS`` from now. Raises ``LeaseLost`` if too late."""
+    """Extend the lease during long work, by ``OUTBOX_LEASE_SECONDS`` from now. Raises ``LeaseLost`` if too late.
+
+    Inside a transaction it also keeps everybody else from claiming the job until that transaction ends.
+    """
     if not _owned(claimed).update(lease_until=_lease_end()):
         raise LeaseLost
 
@@ -143,38 +165,76 @@ def finish(claimed: Job) -> None:
         raise LeaseLost
 
 
-def bury(claimed: Job, handler: Handler | None, reason: str) -> None:
+def bury(claimed: Job, handler: Handler, reason: str) -> None:
     """End the job as a dead letter that an operator sees, and let its room react in the same transaction."""
-    with transaction.atomic():
-        if not _owned(claimed).update(state=JobState.DEAD, last_error=reason[:2000]):
-            return
-        if handler is not None and handler.give_up is not None:
-            claimed.last_error = reason
-            handler.give_up(claimed)
-    logger.error("outbox.dead_letter", kind=claimed.kind, job_id=str(claimed.id), reason=reason)
+    claimed.last_error = reason[:MAX_ERROR_LENGTH]
+    try:
+        with transaction.atomic():
+            if not _bury(claimed):
+                return
+            if handler.give_up is not None:
+                handler.give_up(claimed)
+    except Exception as error:  # else the job would be claimed, and fail in the same way, for ever
+        logger.exception("outbox.give_up_failed")
+        claimed.last_error = f"{reason}; giving up failed too: {type(error).__name__}: {error}"[:MAX_ERROR_LENGTH]
+        _bury(claimed)
+    logger.error("outbox.dead_letter", kind=claimed.kind, job_id=str(claimed.id), reason=claimed.last_error)
 
 
-def _postpone(claimed: Job, handler: Handler, error: Exception) -> None:
+def _bury(claimed: Job) -> int:
+    return _owned(claimed).update(state=JobState.DEAD, lease_until=None, last_error=claimed.last_error)
+
+
+def _postpone(claimed: Job, handler: Handler, reason: str) -> None:
     delay = min(handler.backoff * 2 ** (claimed.attempts - 1), MAX_BACKOFF)
     _owned(claimed).update(
         state=JobState.PENDING,
         due_at=clock.now() + delay,
         hinted_at=None,
-        last_error=f"{type(error).__name__}: {error}"[:2000],
+        lease_until=None,
+        last_error=reason[:MAX_ERROR_LENGTH],
     )
 
 
 def retry(*, actor: Actor, job_id: uuid.UUID) -> None:
-    """An operator sends a dead letter back to work with its attempts counted anew."""
-    actor.require_role("operator")
+    """An operator sends a dead letter back to work with its attempts counted anew.
+
+    Raises ``NotFound``, or ``IllegalTransition`` when the job is not a dead letter (any more).
+    """
+    _require_operator(actor)
+    jobs = Job.objects.filter(id=job_id)
     with transaction.atomic():
-        move_state(
-            Job.objects.filter(id=job_id, state=JobState.DEAD),
-            JOB_MOVES,
-            JobState.PENDING,
-            attempts=0,
-            due_at=clock.now(),
-            hinted_at=None,
-            lease_until=None,
-        )
+        if not jobs.filter(state=JobState.DEAD).update(state=JobState.PENDING, **_as_new()):
+            raise _not_dead(jobs.values_list("state", flat=True).first())
+        insert_together(event("job.retried", actor=actor, subject=("job", job_id)))
         transaction.on_commit(functools.partial(hint, [job_id]))
+
+
+def _not_dead(state: str | None) -> BusinessError:
+    if state is None:
+        return NotFound()
+    return IllegalTransition(
+        _("Only a dead letter can be retried; this job is %(state)s.") % {"state": state}, state=state
+    )
+
+
+def retry_dead(*, actor: Actor, kind: str = "") -> int:
+    """Send every dead letter (of one ``kind``) back to work; returns how many. The sweeper hints them."""
+    _require_operator(actor)
+    dead = Job.objects.filter(state=JobState.DEAD)
+    if kind:
+        dead = dead.filter(kind=kind)
+    with transaction.atomic():
+        found = list(lock_in_order(dead).values_list("id", flat=True))
+        Job.objects.filter(id__in=found).update(state=JobState.PENDING, **_as_new())
+        insert_together(event("job.retried", actor=actor, subject=("job", job_id)) for job_id in found)
+    return len(found)
+
+
+def _require_operator(actor: Actor) -> None:
+    actor.require_role("operator")
+    actor.require_capacity("operator")
+
+
+def _as_new() -> dict[str, object]:
+    return {"attempts": 0, "due_at": clock.now(), "hinted_at": None, "lease_until": None}

@@ -5,7 +5,7 @@ import threading
 import structlog
 from celery import bootsteps
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import connection
 
 from market.outbox import services
 
@@ -33,8 +33,8 @@ class Sweeper(bootsteps.StartStopStep):
         while not self._stopping.wait(settings.OUTBOX_SWEEP_SECONDS):
             try:
                 services.sweep()
-            except DatabaseError as error:
-                logger.warning("outbox.sweep_failed", error=str(error))
+            except Exception:  # whatever it was, the next sweep must come
+                logger.exception("outbox.sweep_failed")
             finally:
                 # A pool process forked later must not inherit an open connection of this thread.
                 connection.close()
