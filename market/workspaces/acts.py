@@ -87,6 +87,8 @@ class ActsMixin:
         if request.method == "POST" and form.is_valid() and self._performed(request, act, actor, subject, form):
             messages.success(request, _("Done: %(act)s.") % {"act": act.label})
             return HttpResponseRedirect(back)
+        # The admin's templates reverse their addresses on the site that is named here.
+        request.current_app = self.admin_site.name
         context = self.admin_site.each_context(request) | {
             "title": act.label,
             "opts": self.opts,

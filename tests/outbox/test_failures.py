@@ -109,7 +109,7 @@ def test_retry_is_refused_and_changes_nothing(clean_redis, operator):
         services.retry(actor=operator, job_id=uuid7())
     exhaust(job)
     before = Job.objects.values().get()
-    for role, capacity in (("finance", "operator"), ("operator", "buyer")):
+    for role, capacity in (("finance", "operator"), ("owner", "buyer")):
         outsider = factories.actor_of(factories.member(factories.organization(capacity), role))
         with pytest.raises(Forbidden):
             services.retry(actor=outsider, job_id=job.id)
