@@ -32,6 +32,8 @@ VAR_DIR = Path(os.environ.get("QIANSHU_VAR_DIR") or Path(__file__).resolve().par
 AS_ROOT = os.geteuid() == 0
 PATIENCE = 60  # seconds: recovery after a crash replays the log
 DATABASE = "qianshu"
+# For a new cluster, and after a crash: one sync of the file system instead of one for each of a thousand files.
+SYNC = "syncfs" if sys.platform == "linux" else "fsync"
 
 
 class CannotStart(Exception):
@@ -125,7 +127,7 @@ class Server:
             while self.process.poll() is None and time.monotonic() < deadline:
                 if self.answers():
                     return
-                time.sleep(0.02)
+                time.sleep(0.04)
             # It gave up: another one still ends or holds the port. Give it a moment and try again.
             time.sleep(0.5)
         raise CannotStart(f"{self.name} does not start. The end of {self.log}:\n{self.last_words()}")
@@ -177,6 +179,7 @@ class Postgres(Server):
                 f"--pwfile={secret}",
                 "--auth=scram-sha-256",
                 "--encoding=UTF8",
+                f"--sync-method={SYNC}",
                 # Sorting comes from PostgreSQL itself and is the same on every machine.
                 "--locale-provider=builtin",
                 "--locale=C",
@@ -210,6 +213,7 @@ class Postgres(Server):
             "max_wal_size": "2GB",
             "timezone": "UTC",
             "log_timezone": "UTC",
+            "recovery_init_sync_method": SYNC,
         }
         arguments = [word for key, value in options.items() for word in ("-c", f"{key}={value}")]
         return [self.program("postgres"), "-D", str(self.home), *arguments]
