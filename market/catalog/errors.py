@@ -75,6 +75,14 @@ class RevisionEmpty(BusinessError):
     title = _("The revision has no files")
 
 
+class RevisionChanged(BusinessError):
+    """Somebody added or removed a file while the revision was being published; nothing was published."""
+
+    code = "revision_changed"
+    status = 409
+    title = _("The revision's files changed meanwhile")
+
+
 class DraftExists(BusinessError):
     """A product has at most one draft revision at a time."""
 

@@ -1,16 +1,32 @@
-"""Reads of what is for sale."""
+"""Reads of what is for sale, each scoped to who asks."""
 
+import dataclasses
 import uuid
 
 from django.contrib.postgres.aggregates import StringAgg
-from django.db.models import CharField, F, Func, OuterRef, Q, Subquery, Value
-from django.db.models.functions import Collate, Concat
+from django.db.models import (
+    CharField,
+    Count,
+    Exists,
+    F,
+    Func,
+    IntegerField,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+)
+from django.db.models.functions import Coalesce, Collate, Concat
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import OrganizationNotTrading
-from accounts.states import OrganizationState
+from accounts.models import Organization
+from accounts.states import Capacity, OrganizationState, Role
 from market.catalog.errors import ApprovalNeeded, OfferNotOrderable
-from market.catalog.models import Asset, Offer, Revision
+from market.catalog.models import Asset, Offer, Product, Revision
 from market.catalog.states import (
     NEVER_LISTED,
     PRICED_AT_ORDER,
@@ -19,7 +35,11 @@ from market.catalog.states import (
     ProductState,
     RevisionState,
 )
+from market.kernel.actors import SYSTEM, Actor
 from market.kernel.errors import NotFound
+
+SHOWN_REVISIONS = 10
+"""Newest revisions that a product's page shows."""
 
 
 class Sha256(Func):
@@ -80,3 +100,144 @@ def _require_orderable(offer: Offer) -> None:
         raise ApprovalNeeded(_("Important data is sold by private offer only. Ask the vendor for one."))
     if product.vendor_org.state != OrganizationState.VERIFIED:
         raise OrganizationNotTrading(_("The vendor may not sell at present."))
+
+
+def sees_everything(actor: Actor) -> bool:
+    """Whether the actor supervises the exchange: an operator's or a regulator's member."""
+    return actor is SYSTEM or bool({Capacity.OPERATOR, Capacity.REGULATOR} & actor.capacities)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ProductFilters:
+    """What a caller looks for; None leaves a filter out. ``max_amount`` is in fen, ``q`` is words of a text search."""
+
+    kind: str | None = None
+    sector: str | None = None
+    grade: str | None = None
+    vendor: uuid.UUID | None = None
+    price_model: str | None = None
+    max_amount: int | None = None
+    q: str | None = None
+
+
+def products_visible_to(actor: Actor, filters: ProductFilters | None = None) -> QuerySet[Product]:
+    """Products the actor may see: listed ones of verified vendors, its own in any state, or all for supervisors.
+
+    Price filters look only at active offers that the actor may see. Every word of ``q`` must occur in the title,
+    the description, the code or the vendor's name.
+    """
+    products = Product.objects.select_related("vendor_org")
+    if not sees_everything(actor):
+        listed = Q(state=ProductState.LISTED, vendor_org__state=OrganizationState.VERIFIED)
+        products = products.filter(listed | Q(vendor_org_id=actor.organization_id))
+    return _narrowed(products, actor, filters) if filters is not None else products
+
+
+def _narrowed(products: QuerySet[Product], actor: Actor, filters: ProductFilters) -> QuerySet[Product]:
+    exact = {"kind": filters.kind, "sector": filters.sector, "grade": filters.grade, "vendor_org_id": filters.vendor}
+    products = products.filter(**{name: value for name, value in exact.items() if value is not None})
+    if filters.price_model is not None or filters.max_amount is not None:
+        priced = offers_visible_to(actor).filter(product=OuterRef("pk"), state=OfferState.ACTIVE)
+        if filters.price_model is not None:
+            priced = priced.filter(price_model=filters.price_model)
+        if filters.max_amount is not None:
+            priced = priced.filter(amount__lte=filters.max_amount)
+        products = products.filter(Exists(priced))
+    for word in (filters.q or "").split():
+        products = products.filter(
+            Q(title__icontains=word)
+            | Q(description__icontains=word)
+            | Q(code__icontains=word)
+            | Q(vendor_org__name__icontains=word)
+        )
+    return products
+
+
+def offers_visible_to(actor: Actor) -> QuerySet[Offer]:
+    """Offers the actor may see: public ones, those made to it, those it made itself; all for supervisors."""
+    if sees_everything(actor):
+        return Offer.objects.all()
+    own = actor.organization_id
+    return Offer.objects.filter(Q(buyer_org=None) | Q(buyer_org=own) | Q(vendor_org_id=own))
+
+
+def with_offers(products: QuerySet[Product], actor: Actor) -> QuerySet[Product]:
+    """The products with ``active_offers`` that the actor may see and the number of their ``latest_revision``."""
+    active = offers_visible_to(actor).filter(state=OfferState.ACTIVE).order_by("amount", "id")
+    latest = Revision.objects.filter(product=OuterRef("pk"), state=RevisionState.PUBLISHED).order_by("-number")
+    return products.annotate(latest_revision=Subquery(latest.values("number")[:1])).prefetch_related(
+        Prefetch("offers", active, to_attr="active_offers")
+    )
+
+
+def product_detail(actor: Actor, product_id: uuid.UUID) -> Product:
+    """One product with ``shown_revisions`` (newest first, with their assets) and ``active_offers``: four queries.
+
+    Drafts are the vendor's and the operator's only. Raises ``NotFound``.
+    """
+    product = with_offers(products_visible_to(actor), actor).filter(id=product_id).first()
+    if product is None:
+        raise NotFound
+    revisions = product.revisions.order_by("-number").prefetch_related("assets")
+    if not sees_everything(actor) and product.vendor_org_id != actor.organization_id:
+        revisions = revisions.exclude(state=RevisionState.DRAFT)
+    product.shown_revisions = list(revisions[:SHOWN_REVISIONS])
+    return product
+
+
+def missing_for_review(product: Product) -> dict[str, str | Promise]:
+    """What the product still lacks before it can be submitted, by JSON pointer; one query."""
+    active = Offer.objects.filter(product=OuterRef("pk"), state=OfferState.ACTIVE)
+    published = Asset.objects.filter(revision__product=OuterRef("pk"), revision__state=RevisionState.PUBLISHED)
+    found = (
+        Product.objects.filter(id=product.id)
+        .values_list(Exists(published), Exists(active), Exists(active.filter(buyer_org=None)))
+        .get()
+    )
+    has_files, has_offer, has_public_offer = found
+    missing: dict[str, str | Promise] = {}
+    if not has_files:
+        missing["/revisions"] = _("Publish a revision with at least one file.")
+    if not has_offer:
+        missing["/offers"] = _("Make an offer.")
+    if product.grade == Grade.IMPORTANT and has_public_offer:
+        missing["/grade"] = _("Important data is sold by private offer: withdraw the public offers.")
+    return missing
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class VendorFilters:
+    """What a caller looks for among vendors; ``q`` is words of the name or introduction."""
+
+    sector: str | None = None
+    region: str | None = None
+    q: str | None = None
+
+
+def vendors_visible_to(actor: Actor, filters: VendorFilters | None = None) -> QuerySet[Organization]:
+    """Verified vendors, the own one in any state, all for supervisors; with profile and ``listed_products``."""
+    listed = (
+        Product.objects.filter(vendor_org=OuterRef("pk"), state=ProductState.LISTED)
+        .order_by()
+        .values("vendor_org")
+        .values(number=Count("pk"))
+    )
+    vendors = (
+        Organization.objects.filter(capacities__contains=[Capacity.VENDOR])
+        .select_related("vendor_profile")
+        .annotate(listed_products=Coalesce(Subquery(listed, output_field=IntegerField()), 0))
+    )
+    if not sees_everything(actor):
+        vendors = vendors.filter(Q(state=OrganizationState.VERIFIED) | Q(id=actor.organization_id))
+    if filters is None:
+        return vendors
+    exact = {"vendor_profile__sector": filters.sector, "region": filters.region}
+    vendors = vendors.filter(**{name: value for name, value in exact.items() if value is not None})
+    for word in (filters.q or "").split():
+        vendors = vendors.filter(Q(name__icontains=word) | Q(vendor_profile__introduction__icontains=word))
+    return vendors
+
+
+def may_list(actor: Actor) -> bool:
+    """Whether the actor's role writes to its vendor's catalogue; shows and hides buttons, services decide."""
+    return actor.role in (Role.OWNER, Role.LISTER) and Capacity.VENDOR in actor.capacities

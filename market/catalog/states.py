@@ -116,6 +116,13 @@ PRICED_AT_ORDER = (PriceModel.ONE_OFF, PriceModel.FREE)
 """Models whose whole price is known when the order is placed: those that can be offered today."""
 
 
+class TierMode(models.TextChoices):
+    """How a scale of prices is read."""
+
+    GRADUATED = "graduated", _("graduated: each unit at its own tier")
+    VOLUME = "volume", _("volume: all units at the tier of the total")
+
+
 class OfferState(models.TextChoices):
     """An offer is never edited: a new price is a new offer, and the old one is withdrawn."""
 

@@ -1,0 +1,40 @@
+"""Writes: one public function a business act, whichever file of this package it lives in."""
+
+from market.catalog.services.assets import Upload, add_asset, add_assets, remove_asset
+from market.catalog.services.imports import ImportedFile, ImportedOffer, ImportedProduct, import_products
+from market.catalog.services.offers import create_offer, withdraw_offer
+from market.catalog.services.products import (
+    create_product,
+    delist_product,
+    edit_product,
+    resume_product,
+    suspend_product,
+)
+from market.catalog.services.reviews import decide_review, submit_product
+from market.catalog.services.revisions import edit_revision, publish_revision, revoke_revision, start_revision
+from market.catalog.services.vendors import edit_vendor_profile
+
+__all__ = [
+    "ImportedFile",
+    "ImportedOffer",
+    "ImportedProduct",
+    "Upload",
+    "add_asset",
+    "add_assets",
+    "create_offer",
+    "create_product",
+    "decide_review",
+    "delist_product",
+    "edit_product",
+    "edit_revision",
+    "edit_vendor_profile",
+    "import_products",
+    "publish_revision",
+    "remove_asset",
+    "resume_product",
+    "revoke_revision",
+    "start_revision",
+    "submit_product",
+    "suspend_product",
+    "withdraw_offer",
+]
