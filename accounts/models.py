@@ -38,11 +38,16 @@ class Organization(models.Model):
         verbose_name_plural = _("organisations")
         ordering = ("-id",)
         constraints = [
-            models.CheckConstraint(name="organization_uscc_format", condition=models.Q(uscc__regex=uscc.PATTERN)),
+            models.CheckConstraint(
+                name="organization_uscc_format",
+                condition=models.Q(uscc__regex=uscc.PATTERN),
+                violation_error_message=_("Not a valid Unified Social Credit Code: check its 18 characters."),
+            ),
             # 数据二十条: the exchange's own function and the vendor's are separate.
             models.CheckConstraint(
                 name="organization_operator_is_no_vendor",
                 condition=~models.Q(capacities__contains=[Capacity.OPERATOR, Capacity.VENDOR]),
+                violation_error_message=_("The operator of an exchange may not sell on it."),
             ),
             models.CheckConstraint(
                 name="organization_capacities_known",

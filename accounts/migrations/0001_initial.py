@@ -91,7 +91,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'organisation',
                 'verbose_name_plural': 'organisations',
                 'ordering': ('-id',),
-                'constraints': [models.CheckConstraint(condition=models.Q(('uscc__regex', '^[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}$')), name='organization_uscc_format'), models.CheckConstraint(condition=models.Q(('capacities__contains', ['operator', 'vendor']), _negated=True), name='organization_operator_is_no_vendor'), models.CheckConstraint(condition=models.Q(('capacities__contained_by', ['vendor', 'service_provider', 'buyer', 'operator', 'regulator']), ('capacities__len__gt', 0)), name='organization_capacities_known')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('uscc__regex', '^[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}$')), name='organization_uscc_format', violation_error_message='Not a valid Unified Social Credit Code: check its 18 characters.'), models.CheckConstraint(condition=models.Q(('capacities__contains', ['operator', 'vendor']), _negated=True), name='organization_operator_is_no_vendor', violation_error_message='The operator of an exchange may not sell on it.'), models.CheckConstraint(condition=models.Q(('capacities__contained_by', ['vendor', 'service_provider', 'buyer', 'operator', 'regulator']), ('capacities__len__gt', 0)), name='organization_capacities_known')],
             },
         ),
         migrations.AddField(

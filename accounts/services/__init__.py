@@ -2,10 +2,10 @@
 
 from accounts.services.organizations import change_organization_state, edit_organization, register_organizations
 from accounts.services.people import (
+    add_member,
     add_members,
     change_membership_activity,
     change_user_activity,
-    create_member,
     set_password,
 )
 from accounts.services.tokens import (
@@ -19,11 +19,11 @@ from accounts.services.tokens import (
 __all__ = [
     "DEFAULT_LIFETIME",
     "MAX_LIFETIME",
+    "add_member",
     "add_members",
     "change_membership_activity",
     "change_organization_state",
     "change_user_activity",
-    "create_member",
     "derive_token",
     "edit_organization",
     "issue_tokens",

@@ -18,6 +18,7 @@ from market.kernel.actors import Actor
 from market.kernel.database import insert_together, move_state
 from market.kernel.errors import Forbidden, InvalidInput, NotFound
 from market.kernel.locks import lock_in_order
+from market.outbox.models import Job
 from market.outbox.services import job
 
 EDITABLE = ("name", "region", "taxpayer_type", "bank_account", "capacities")
@@ -95,11 +96,12 @@ def edit_organization(*, actor: Actor, organization_id: uuid.UUID, **changes: An
         insert_together(edited, _opening(organization_id, edited.id) if opens else None)
 
 
-def change_organization_state(*, actor: Actor, organization_id: uuid.UUID, state: str, reason: str = "") -> None:
+def change_organization_state(*, actor: Actor, organization_id: uuid.UUID, state: str, reason: str = "") -> Job | None:
     """Verify, suspend, reopen or close an organisation; suspending and closing need a reason.
 
-    A verified organisation's accounts are opened right after. Raises ``InvalidInput``, ``IllegalTransition``,
-    ``NotFound``, or ``Forbidden`` for the actor's own organisation: whoever suspended it could not undo it.
+    A verified organisation's accounts are opened right after, by the job that is returned. Raises ``InvalidInput``,
+    ``IllegalTransition``, ``NotFound``, or ``Forbidden`` for the actor's own organisation: whoever suspended it could
+    not undo it.
     """
     require_operator(actor)
     if actor.organization_id == organization_id:
@@ -115,11 +117,12 @@ def change_organization_state(*, actor: Actor, organization_id: uuid.UUID, state
             on_behalf_of=organization_id,
             payload={"reason": reason.strip()},
         )
-        opens = state == OrganizationState.VERIFIED
-        insert_together(moved, _opening(organization_id, moved.id) if opens else None)
+        opening = _opening(organization_id, moved.id) if state == OrganizationState.VERIFIED else None
+        insert_together(moved, opening)
+    return opening
 
 
-def _opening(organization_id: uuid.UUID, event_id: uuid.UUID):
+def _opening(organization_id: uuid.UUID, event_id: uuid.UUID) -> Job:
     return job(jobs.OPEN_ACCOUNTS, key=str(event_id), subject_id=organization_id)
 
 

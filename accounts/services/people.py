@@ -56,17 +56,23 @@ def add_members(*, actor: Actor, members: Iterable[tuple[User, Organization, str
     return memberships
 
 
-def create_member(
-    *, actor: Actor, organization: Organization, role: str, email: str, name: str, password: str
+def add_member(
+    *, actor: Actor, organization: Organization, role: str, email: str, name: str = "", password: str = ""
 ) -> Membership:
-    """A new person with a first password, in one role of one organisation.
+    """Give a person a role in an organisation; whoever is new is created with ``name`` and a first ``password``.
 
-    Raises ``InvalidInput`` for a weak password or a role the organisation cannot give, ``AlreadyRegistered`` for an
-    e-mail address in use.
+    Raises ``InvalidInput`` for a weak or missing password, for a password when the person exists already, and for a
+    role the organisation cannot give; ``AlreadyRegistered`` when the person holds the role already.
     """
     require_operator(actor)
-    user = User(email=email.lower(), name=name)
-    user.password = make_password(_checked(password, user))
+    user = User.objects.filter(email=email.lower()).first()
+    if user is not None and password:
+        raise InvalidInput(
+            errors={"/password": _("This person exists already and keeps the password: leave the field empty.")}
+        )
+    if user is None:
+        user = User(email=email.lower(), name=name)
+        user.password = make_password(_checked(password, user))
     return add_members(actor=actor, members=[(user, organization, role)])[0]
 
 
