@@ -40,6 +40,7 @@ class CapacityFilter(admin.SimpleListFilter):
 class ReadOrganizations:
     """How organisations look, on every site."""
 
+    icon = "apartment"
     list_display = ("name", "uscc", "region", "capacities_text", "state", "created_at")
     list_filter = ("state", CapacityFilter, "taxpayer_type")
     search_fields = ("name", "uscc")
@@ -142,6 +143,7 @@ def set_password(actor: Actor, user: User, given: dict[str, Any]) -> None:
 class UserAdmin(WorkspaceAdmin):
     """People are created on the members' page, with their first role."""
 
+    icon = "person"
     list_display = ("email", "name", "is_active", "last_login", "created_at")
     list_filter = ("is_active",)
     search_fields = ("email", "name")
@@ -178,6 +180,7 @@ def membership_act(name: str, label: str, is_active: bool, **options: Any) -> Ac
 class ReadMemberships:
     """How memberships look, on every site."""
 
+    icon = "badge"
     list_select_related = ("user", "organization")
     fields = ("user", "organization", "role", "is_active", "created_at")
     readonly_fields = fields
@@ -220,6 +223,7 @@ class OwnMembershipAdmin(ReadMemberships, OrganizationScopedAdmin):
 class TokenPages:
     """Issue (the secret is on the answer's page, once), look at and revoke tokens."""
 
+    icon = "key"
     form = TokenForm
     list_filter = ("expires_at",)
     search_fields = ("name", "prefix")

@@ -11,8 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from accounts import jobs
 from accounts import uscc as unified_code
 from accounts.models import Organization
-from accounts.services.rules import registering, require_operator
+from accounts.services.rules import batches, registering, require_operator
 from accounts.states import ORGANIZATION_MOVES, Capacity, OrganizationState, TaxpayerType
+from market.audit.models import AuditEvent
 from market.audit.services import event
 from market.kernel.actors import Actor
 from market.kernel.database import insert_together, move_state
@@ -25,7 +26,7 @@ EDITABLE = ("name", "region", "taxpayer_type", "bank_account", "capacities")
 
 
 def register_organizations(*, actor: Actor, organizations: Sequence[Organization]) -> list[Organization]:
-    """Register any number of organisations in one statement, with an audit event each.
+    """Register any number of organisations, with an audit event each, in one statement a thousand.
 
     The instances are unsaved and complete but for their key. One that is registered as ``verified`` gets its accounts
     by ``ledger.services.open_accounts`` from the caller; one that is verified later gets them by itself.
@@ -42,24 +43,8 @@ def register_organizations(*, actor: Actor, organizations: Sequence[Organization
     if errors:
         raise InvalidInput(errors=errors)
     with registering(), transaction.atomic():
-        insert_together(
-            organizations,
-            [
-                event(
-                    "organization.registered",
-                    actor=actor,
-                    subject=("organization", organization.id),
-                    on_behalf_of=organization.id,
-                    payload={
-                        "uscc": organization.uscc,
-                        "name": organization.name,
-                        "capacities": sorted(organization.capacities),
-                        "state": organization.state,
-                    },
-                )
-                for organization in organizations
-            ],
-        )
+        for part in batches(organizations):
+            insert_together(part, [_registered(organization, actor) for organization in part])
     return list(organizations)
 
 
@@ -120,6 +105,21 @@ def change_organization_state(*, actor: Actor, organization_id: uuid.UUID, state
         opening = _opening(organization_id, moved.id) if state == OrganizationState.VERIFIED else None
         insert_together(moved, opening)
     return opening
+
+
+def _registered(organization: Organization, actor: Actor) -> AuditEvent:
+    return event(
+        "organization.registered",
+        actor=actor,
+        subject=("organization", organization.id),
+        on_behalf_of=organization.id,
+        payload={
+            "uscc": organization.uscc,
+            "name": organization.name,
+            "capacities": sorted(organization.capacities),
+            "state": organization.state,
+        },
+    )
 
 
 def _opening(organization_id: uuid.UUID, event_id: uuid.UUID) -> Job:

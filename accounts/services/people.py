@@ -10,8 +10,9 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Membership, Organization, User
-from accounts.services.rules import registering, require_operator
+from accounts.services.rules import batches, registering, require_operator
 from accounts.states import roles_of
+from market.audit.models import AuditEvent
 from market.audit.services import event
 from market.kernel.actors import Actor
 from market.kernel.database import insert_together
@@ -39,20 +40,10 @@ def add_members(*, actor: Actor, members: Iterable[tuple[User, Organization, str
         user.email = user.email.lower()
         user.password = user.password or make_password(None)
     with registering(), transaction.atomic():
-        insert_together(
-            new_users.values(),
-            memberships,
-            [
-                event(
-                    "membership.added",
-                    actor=actor,
-                    subject=("membership", membership.id),
-                    on_behalf_of=membership.organization_id,
-                    payload={"user": str(membership.user_id), "role": membership.role},
-                )
-                for membership in memberships
-            ],
-        )
+        for users in batches(list(new_users.values())):
+            insert_together(users)
+        for part in batches(memberships):
+            insert_together(part, [_added(membership, actor) for membership in part])
     return memberships
 
 
@@ -119,6 +110,16 @@ def change_membership_activity(*, actor: Actor, membership_id: uuid.UUID, is_act
                 payload={"reason": reason},
             )
         )
+
+
+def _added(membership: Membership, actor: Actor) -> AuditEvent:
+    return event(
+        "membership.added",
+        actor=actor,
+        subject=("membership", membership.id),
+        on_behalf_of=membership.organization_id,
+        payload={"user": str(membership.user_id), "role": membership.role},
+    )
 
 
 def _checked(password: str, user: User) -> str:

@@ -1,7 +1,8 @@
 """What several acts of this room check."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 from django.db import IntegrityError
 from django.utils.translation import gettext_lazy as _
@@ -11,6 +12,10 @@ from accounts.states import Capacity, Role
 from market.kernel.actors import Actor
 from market.kernel.database import violated_constraint
 from market.kernel.errors import InvalidInput
+
+Row = TypeVar("Row")
+BATCH = 1000
+"""Rows of a bulk act that go into one statement: PostgreSQL takes at most 65,535 parameters."""
 
 TAKEN = {
     "accounts_organization_uscc": ("/uscc", _("An organisation with this code is registered already.")),
@@ -27,6 +32,12 @@ def require_operator(actor: Actor) -> None:
     """Raise ``Forbidden`` unless the actor is an operator of the organisation that runs the exchange."""
     actor.require_role(Role.OPERATOR)
     actor.require_capacity(Capacity.OPERATOR)
+
+
+def batches(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """``rows`` in parts of at most ``BATCH``."""
+    for start in range(0, len(rows), BATCH):
+        yield rows[start : start + BATCH]
 
 
 @contextlib.contextmanager
