@@ -10,9 +10,9 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext_lazy as _
 
 from accounts import selectors, services
-from accounts.forms import MemberForm, OrganizationForm, PasswordForm, TokenForm
+from accounts.forms import MemberForm, OrganizationForm, OwnTokenForm, PasswordForm, TokenForm
 from accounts.models import ApiToken, Membership, Organization, User
-from accounts.states import SCOPES_OF_ROLE, Capacity, OrganizationState, Role, Scope
+from accounts.states import Capacity, OrganizationState, Role
 from market.kernel import clock
 from market.kernel.actors import Actor
 from market.workspaces.acts import Act, ReasonForm
@@ -299,6 +299,7 @@ class ApiTokenAdmin(TokenPages, WorkspaceAdmin):
 class OwnApiTokenAdmin(TokenPages, OrganizationScopedAdmin):
     """A member's own tokens; an owner sees and revokes those of the whole organisation."""
 
+    form = OwnTokenForm
     organization_path = "membership__organization_id"
     list_display = ("prefix", "name", "holder", "scopes_text", "usable", "expires_at", "revoked_at")
     add_roles = (Role.OWNER, Role.LISTER, Role.FINANCE)
@@ -313,11 +314,3 @@ class OwnApiTokenAdmin(TokenPages, OrganizationScopedAdmin):
     def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any) -> ModelChoiceField:
         own = selectors.memberships_of(self.actor(request)).select_related("user", "organization")
         return super().formfield_for_foreignkey(db_field, request, **kwargs | {"queryset": own, "initial": own.first()})
-
-    def get_form(self, request: HttpRequest, obj: ApiToken | None = None, **kwargs: Any) -> type[ModelForm]:
-        form = super().get_form(request, obj, **kwargs)
-        if "scopes" in form.base_fields:
-            roles = selectors.memberships_of(self.actor(request)).values_list("role", flat=True)
-            allowed = frozenset().union(*(SCOPES_OF_ROLE[role] for role in roles))
-            form.base_fields["scopes"].choices = [choice for choice in Scope.choices if choice[0] in allowed]
-        return form

@@ -15,7 +15,7 @@ from unfold.widgets import (
 
 from accounts.models import ApiToken, Membership, Organization
 from accounts.services import DEFAULT_LIFETIME, MAX_LIFETIME
-from accounts.states import Capacity, Scope
+from accounts.states import SCOPES_OF_ROLE, Capacity, Scope
 
 
 class OrganizationForm(forms.ModelForm):
@@ -88,3 +88,14 @@ class TokenForm(forms.ModelForm):
     def lifetime(self) -> datetime.timedelta:
         """How long the token shall be good."""
         return datetime.timedelta(days=self.cleaned_data["days"])
+
+
+class OwnTokenForm(TokenForm):
+    """A token for oneself: offers the scopes of one's own roles only."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "membership" in self.fields:
+            roles = {membership.role for membership in self.fields["membership"].queryset}
+            allowed = frozenset().union(*(SCOPES_OF_ROLE[role] for role in roles))
+            self.fields["scopes"].choices = [choice for choice in Scope.choices if choice[0] in allowed]
