@@ -1,0 +1,24 @@
+"""What settlement does for jobs, lower rooms' and its own."""
+
+import functools
+
+from market.orders import jobs as orders
+from market.outbox.models import Job
+from market.outbox.registry import Handler, register
+from market.outbox.services import finish, renew
+from market.settlement import jobs, services
+
+
+def capture(job: Job) -> None:
+    """Divide the accepted order's escrow. Asked again, it finds the work done."""
+    services.capture_many(order_ids=[job.subject_id])
+
+
+def run(job: Job) -> None:
+    """Settle a day. Each slice of vendors commits by itself, so a lost lease loses no work: the next finds the rest."""
+    services.perform_run(job.key, heartbeat=functools.partial(renew, job))
+    finish(job)
+
+
+register(orders.CAPTURE, Handler(perform=capture))
+register(jobs.RUN, Handler(perform=run, is_long=True))

@@ -1,0 +1,46 @@
+"""Settle what is due, now."""
+
+import argparse
+import datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from market.kernel import clock
+from market.kernel.actors import SYSTEM
+from market.kernel.errors import BusinessError
+from market.kernel.money import to_text
+from market.settlement.services import cutoff_due, run_settlement
+
+
+def business_day(text: str) -> datetime.date:
+    """An ISO 8601 date."""
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no date such as 2027-01-31") from None
+
+
+class Command(BaseCommand):
+    help = (
+        "Make a batch a vendor of everything captured before a day (Asia/Shanghai) and pay it. Without --cutoff: what "
+        "is due today under T+SETTLEMENT_DAYS. Twice does no harm."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--cutoff", type=business_day, help="settle what was captured before this day")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        cutoff = clock.business_midnight(options["cutoff"]) if options["cutoff"] else cutoff_due()
+        try:
+            run = run_settlement(actor=SYSTEM, cutoff=cutoff)
+        except BusinessError as error:
+            raise CommandError("; ".join(map(str, error.errors.values())) or str(error)) from error
+        day = clock.business_date(cutoff)
+        if not run.batches:
+            self.stdout.write(f"Nothing new before {day}.")
+            return
+        self.stdout.write(
+            f"Settled what was captured before {day}: {run.orders} orders in {run.batches} batches, "
+            f"{to_text(run.net)} yuan to vendors; {run.sent} payouts sent, {run.held} waiting."
+        )

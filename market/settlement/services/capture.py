@@ -1,0 +1,120 @@
+"""An accepted order's escrow becomes the vendor's, the exchange's and the tax office's."""
+
+import datetime
+import uuid
+from collections.abc import Iterator, Sequence
+
+from django.db import transaction
+from django.db.models import Model
+from django.utils.translation import gettext as _
+
+from market.audit.services import event
+from market.kernel import clock
+from market.kernel.actors import SYSTEM
+from market.kernel.database import insert_together
+from market.ledger.services import posting, transfer
+from market.ledger.states import TransferKind
+from market.orders import services as orders
+from market.orders.states import OrderState
+from market.settlement.division import divide
+from market.settlement.errors import NoFeeSchedule, NotCapturable
+from market.settlement.models import Capture
+from market.settlement.selectors import Sale, sales
+
+CHUNK = 500
+"""Orders a transaction: few enough to let others at the same accounts soon, many enough to make a trip worth it."""
+
+
+def capture_many(*, order_ids: Sequence[uuid.UUID]) -> int:
+    """Divide the escrow of accepted orders into the vendor's net, commission and VAT; returns how many were divided.
+
+    An order that has been captured before, or is settled, is left as it is: calling again does no harm, and where two
+    race the database refuses the second capture. A free order has nothing to divide and is settled at once. Each
+    chunk of ``CHUNK`` orders is a transaction (two statements) unless the caller has opened one.
+
+    Raises ``NotCapturable`` naming the orders that are unknown, not accepted or lack an account, ``NoFeeSchedule``;
+    nothing of the chunk has happened then.
+    """
+    return sum(_capture(order_ids[start : start + CHUNK]) for start in range(0, len(order_ids), CHUNK))
+
+
+def _capture(order_ids: Sequence[uuid.UUID]) -> int:
+    now = clock.now()
+    found = sales(order_ids, now)
+    _require_capturable(order_ids, found)
+    open_sales = [sale for sale in found if sale.state == OrderState.ACCEPTED and not sale.is_captured]
+    paid = [sale for sale in open_sales if sale.amount]
+    free = [sale.id for sale in open_sales if not sale.amount]
+    # No savepoint inside a caller's transaction: what the database refuses fails the caller, and saves it two trips.
+    with posting(), transaction.atomic(savepoint=False):
+        insert_together(row for sale in paid for row in _rows_of(sale, now))
+        if free:
+            orders.mark_settled(order_ids=free)
+    return len(paid)
+
+
+def _require_capturable(order_ids: Sequence[uuid.UUID], found: Sequence[Sale]) -> None:
+    problems = {str(order_id): _("unknown") for order_id in set(order_ids) - {sale.id for sale in found}}
+    for sale in found:
+        if sale.state not in (OrderState.ACCEPTED, OrderState.SETTLED):
+            problems[str(sale.id)] = _("it is %(state)s, not accepted") % {"state": sale.state}
+        elif sale.amount and None in (sale.escrow_id, sale.payable_id, sale.commission_id, sale.vat_id):
+            problems[str(sale.id)] = _("the buyer or the vendor has no account in %(currency)s yet") % {
+                "currency": sale.currency
+            }
+    if problems:
+        text = "; ".join(f"{order_id}: {problem}" for order_id, problem in sorted(problems.items())[:5])
+        raise NotCapturable(text, orders=problems)
+    if any(sale.amount and sale.schedule_id is None for sale in found):
+        raise NoFeeSchedule(_("Create one with manage.py fee_schedule, or in the operators' workspace."))
+
+
+def _rows_of(sale: Sale, now: datetime.datetime) -> Iterator[Model]:
+    parts = divide(sale.amount, commission_bps=sale.commission_bps, vat_bps=sale.vat_bps)
+    capture = Capture(
+        order_id=sale.id,
+        vendor_org_id=sale.vendor_org_id,
+        schedule_id=sale.schedule_id,
+        taxpayer_type=sale.taxpayer_type,
+        gross=sale.amount,
+        net=parts.net,
+        commission=parts.commission,
+        vat=parts.vat,
+        currency=sale.currency,
+        captured_at=now,
+    )
+    yield capture
+    legs = (
+        ("net", TransferKind.CAPTURE_NET, sale.payable_id, parts.net),
+        ("commission", TransferKind.CAPTURE_COMMISSION, sale.commission_id, parts.commission),
+        ("vat", TransferKind.CAPTURE_VAT, sale.vat_id, parts.vat),
+    )
+    for name, kind, credit, amount in legs:
+        if amount:
+            yield transfer(
+                debit=sale.escrow_id,
+                credit=credit,
+                amount=amount,
+                kind=kind,
+                subject=("order", sale.id),
+                business_key=f"order:{sale.id}:capture:{name}",
+                tx_id=capture.id,
+                currency=sale.currency,
+            )
+    yield event(
+        "order.captured",
+        actor=SYSTEM,
+        subject=("order", sale.id),
+        on_behalf_of=sale.vendor_org_id,
+        buyer_org_id=sale.buyer_org_id,
+        vendor_org_id=sale.vendor_org_id,
+        payload={
+            "gross": sale.amount,
+            "net": parts.net,
+            "commission": parts.commission,
+            "vat": parts.vat,
+            "currency": sale.currency,
+            "fee_schedule_version": sale.schedule_version,
+            "taxpayer_type": sale.taxpayer_type,
+        },
+    )

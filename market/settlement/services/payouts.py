@@ -1,0 +1,169 @@
+"""Payments to vendors: they leave the payable when they are sent, and come back to it when the bank returns them."""
+
+import uuid
+from collections.abc import Collection
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts.models import Organization
+from accounts.selectors import operator_organization
+from accounts.states import Capacity, OrganizationState, Role
+from market.audit.models import AuditEvent
+from market.audit.services import event
+from market.kernel import clock
+from market.kernel.actors import Actor
+from market.kernel.database import insert_together, move_state
+from market.kernel.errors import InvalidInput, NotFound
+from market.kernel.identifiers import uuid7
+from market.ledger.models import Account, Transfer
+from market.ledger.selectors import account
+from market.ledger.services import posting, transfer
+from market.ledger.states import AccountKind, TransferKind
+from market.settlement.errors import PayoutHeld
+from market.settlement.models import Payout, SettlementBatch
+from market.settlement.states import PAYOUT_MOVES, PayoutHold, PayoutState
+
+MAX_REASON = 2000
+
+
+def require_treasurer(actor: Actor) -> None:
+    """Raise ``Forbidden`` unless the actor handles the exchange's money."""
+    actor.require_role(Role.OPERATOR, Role.FINANCE)
+    actor.require_capacity(Capacity.OPERATOR)
+
+
+def new_payout(batch: SettlementBatch) -> Payout:
+    """An unsaved pending payment of the batch's net. Its reference is its own key, so that no two can be alike."""
+    key = uuid7()
+    return Payout(
+        id=key,
+        batch=batch,
+        vendor_org_id=batch.vendor_org_id,
+        amount=batch.net,
+        currency=batch.currency,
+        reference=f"QS{key.hex.upper()}",
+    )
+
+
+def hold_on(vendor: Organization) -> PayoutHold | None:
+    """What keeps the exchange from paying this vendor now."""
+    if vendor.state != OrganizationState.VERIFIED:
+        return PayoutHold.NOT_VERIFIED
+    return None if vendor.bank_account else PayoutHold.NO_BANK_ACCOUNT
+
+
+def payables(vendor_ids: Collection[uuid.UUID]) -> dict[tuple[uuid.UUID, str], Account]:
+    """The payable accounts of these vendors by (vendor, currency), each with its organisation: one query."""
+    found = Account.objects.filter(kind=AccountKind.PAYABLE, organization_id__in=vendor_ids)
+    return {(each.organization_id, each.currency): each for each in found.select_related("organization")}
+
+
+def bank_account(currency: str) -> Account:
+    """The exchange's bank clearing account. Raises ``NotFound``."""
+    return account(operator_organization().id, AccountKind.BANK, currency)
+
+
+def leave(actor: Actor, payout: Payout, payable: Account, bank: Account) -> tuple[Transfer, AuditEvent]:
+    """The rows that prove a payment sent: payable -> bank, and the evidence."""
+    moved = transfer(
+        debit=payable.id,
+        credit=bank.id,
+        amount=payout.amount,
+        kind=TransferKind.PAYOUT,
+        subject=("payout", payout.id),
+        business_key=f"payout:{payout.id}:sent",
+        currency=payout.currency,
+    )
+    return moved, _proof("payout.sent", actor, payout, bank_account=payable.organization.bank_account)
+
+
+def send_payout(*, actor: Actor, payout_id: uuid.UUID) -> None:
+    """Send a pending payment to the bank account the vendor has now.
+
+    Raises ``PayoutHeld`` when the vendor has none or is not verified, ``IllegalTransition`` when it has been sent,
+    ``NotFound``.
+    """
+    require_treasurer(actor)
+    payout = _payout(payout_id)
+    payable = payables([payout.vendor_org_id])[payout.vendor_org_id, payout.currency]
+    hold = hold_on(payable.organization)
+    if hold is not None and payout.state == PayoutState.PENDING:
+        raise PayoutHeld(_("It waits: %(reason)s.") % {"reason": hold.label}, hold=hold.value)
+    with posting(), transaction.atomic():
+        move_state(
+            Payout.objects.filter(id=payout_id),
+            PAYOUT_MOVES,
+            PayoutState.SENT,
+            hold="",
+            bank_account=payable.organization.bank_account,
+            sent_at=clock.now(),
+        )
+        insert_together(leave(actor, payout, payable, bank_account(payout.currency)))
+
+
+def confirm_payout(*, actor: Actor, payout_id: uuid.UUID) -> None:
+    """The bank says that the payment arrived. Raises ``IllegalTransition`` unless it was sent, ``NotFound``."""
+    require_treasurer(actor)
+    payout = _payout(payout_id)
+    with transaction.atomic():
+        move_state(Payout.objects.filter(id=payout_id), PAYOUT_MOVES, PayoutState.CONFIRMED, ended_at=clock.now())
+        insert_together(_proof("payout.confirmed", actor, payout))
+
+
+def bounce_payout(*, actor: Actor, payout_id: uuid.UUID, reason: str) -> Payout:
+    """The bank returned the payment: the money is payable again, and another payout of the batch waits. Returns that.
+
+    Raises ``InvalidInput`` without a reason, ``IllegalTransition`` unless it was sent, ``NotFound``.
+    """
+    require_treasurer(actor)
+    reason = reason.strip()
+    if not 0 < len(reason) <= MAX_REASON:
+        raise InvalidInput(errors={"/reason": _("Say why the bank returned it, in at most 2000 characters.")})
+    payout = _payout(payout_id)
+    payable = payables([payout.vendor_org_id])[payout.vendor_org_id, payout.currency]
+    again = new_payout(payout.batch)
+    again.hold = PayoutHold.CAME_BACK
+    back = transfer(
+        debit=bank_account(payout.currency).id,
+        credit=payable.id,
+        amount=payout.amount,
+        kind=TransferKind.PAYOUT_BOUNCED,
+        subject=("payout", payout.id),
+        business_key=f"payout:{payout.id}:bounced",
+        currency=payout.currency,
+    )
+    with posting(), transaction.atomic():
+        move_state(
+            Payout.objects.filter(id=payout_id),
+            PAYOUT_MOVES,
+            PayoutState.BOUNCED,
+            bounce_reason=reason,
+            ended_at=clock.now(),
+        )
+        insert_together(again, back, _proof("payout.bounced", actor, payout, reason=reason, next=again.reference))
+    return again
+
+
+def _payout(payout_id: uuid.UUID) -> Payout:
+    found = Payout.objects.select_related("batch").filter(id=payout_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _proof(name: str, actor: Actor, payout: Payout, **more: str) -> AuditEvent:
+    return event(
+        name,
+        actor=actor,
+        subject=("payout", payout.id),
+        on_behalf_of=payout.vendor_org_id,
+        vendor_org_id=payout.vendor_org_id,
+        payload={
+            "batch": str(payout.batch_id),
+            "reference": payout.reference,
+            "amount": payout.amount,
+            "currency": payout.currency,
+            **more,
+        },
+    )

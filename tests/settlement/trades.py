@@ -1,0 +1,86 @@
+"""Orders for settlement's tests, made as rows: what leads to an accepted order is tested where it happens."""
+
+import datetime
+import uuid
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from accounts.models import Organization
+from market.catalog.models import Offer
+from market.kernel import clock
+from market.kernel.actors import SYSTEM
+from market.kernel.database import insert_together
+from market.kernel.identifiers import short_code, uuid7
+from market.ledger.models import Account
+from market.ledger.services import transfer
+from market.ledger.states import AccountKind, TransferKind
+from market.orders.models import Order
+from market.orders.states import OrderState
+from market.settlement.models import FeeSchedule
+from market.settlement.services import create_fee_schedule
+from tests import factories
+
+
+def accepted_orders(
+    market: factories.Market, amounts: Sequence[int], *, offer: Offer | None = None, state: str = OrderState.ACCEPTED
+) -> list[uuid.UUID]:
+    """Orders of these amounts (fen) with their money in escrow, in this state; the buyer must have the money."""
+    offer = offer or market.offer
+    revision_id = offer.product.revisions.values_list("id", flat=True).get()
+    wallet, escrow = (account_of(market.buyer, kind) for kind in (AccountKind.WALLET, AccountKind.ESCROW))
+    made, moved = [], []
+    for amount in amounts:
+        order_id = uuid7()
+        made.append(
+            Order(
+                id=order_id,
+                number=f"T{short_code(order_id)}{len(made)}",
+                buyer_org=market.buyer,
+                vendor_org_id=offer.vendor_org_id,
+                product_id=offer.product_id,
+                offer=offer,
+                revision_id=revision_id,
+                placed_by=market.purchaser.user,
+                quantity=1,
+                amount=amount,
+                purpose="test",
+                client_reference=str(order_id),
+                terms_sha256="0" * 64,
+                state=state,
+                accepted_at=clock.now(),
+            )
+        )
+        if amount:
+            moved.append(
+                transfer(
+                    debit=wallet.id,
+                    credit=escrow.id,
+                    amount=amount,
+                    kind=TransferKind.ESCROW,
+                    subject=("order", order_id),
+                    business_key=f"order:{order_id}:escrow",
+                )
+            )
+    with transaction.atomic():
+        for start in range(0, len(made), 500):
+            insert_together(made[start : start + 500], moved[start : start + 500])
+    return [order.id for order in made]
+
+
+def account_of(organization: Organization, kind: str) -> Account:
+    return Account.objects.get(organization=organization, kind=kind)
+
+
+def collected(organization: Organization, kind: str) -> int:
+    """What an unguarded account has received, in fen."""
+    account = account_of(organization, kind)
+    return sum(account.credits.values_list("amount", flat=True)) - sum(account.debits.values_list("amount", flat=True))
+
+
+def market_with_fees(commission_bps: int = 500, **fields) -> factories.Market:
+    """The small market of the factories with a fee schedule that has been in force for long."""
+    made = factories.market(**fields)
+    begins = None if FeeSchedule.objects.exists() else datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    create_fee_schedule(actor=SYSTEM, commission_bps=commission_bps, effective_from=begins)
+    return made
