@@ -71,6 +71,7 @@ ASGI_APPLICATION = "settings.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "settings" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -173,6 +174,8 @@ STORAGES = {
 }
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
+# What browsers and robots ask for at the root.
+WHITENOISE_ROOT = BASE_DIR / "settings" / "public"
 
 # A body that is not a file is read into memory, so it is small; files go to disk past 1 MiB.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024

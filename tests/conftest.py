@@ -1,16 +1,22 @@
 """Shared by all tests: real PostgreSQL, real Redis, and real processes where the behaviour depends on them."""
 
+import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 
+import httpx
 import pytest
 import redis
 from django.conf import settings
 from django.db import connection
+from playwright.sync_api import Browser, sync_playwright
+
+from settings.embedded import free_port
 
 
 @pytest.fixture
@@ -59,15 +65,61 @@ def start_worker(child_environment, clean_redis, tmp_path) -> Iterator[Callable[
 
     yield start
     for process in started:
-        if process.poll() is None:
-            # Its pool processes are in its group, and none may outlive the test's database.
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        end_group(process)
+
+
+@pytest.fixture
+def web(child_environment, tmp_path) -> Iterator[str]:
+    """The address of a real gunicorn, with its processes and threads, on the test's database; it ends with the test."""
+    port = free_port(0)
+    log = tmp_path / "web.log"
+    command = ["-m", "gunicorn", "settings.wsgi", "--config", "python:settings.gunicorn", "--bind", f"127.0.0.1:{port}"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, *command], env=child_environment, stdout=output, stderr=output, start_new_session=True
+        )
+    address = f"http://127.0.0.1:{port}"
+
+    def answers() -> bool:
+        assert process.poll() is None, log.read_text()
+        try:
+            return httpx.get(f"{address}/healthz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    try:
+        wait_until(answers, f"{address} to answer; its log is {log}", seconds=30)
+        yield address
+    finally:
+        end_group(process)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium. Its driver runs an event loop in this thread, hence the word to Django."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not program:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    try:
+        with sync_playwright() as driver:
+            browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
+            yield browser
+            browser.close()
+    finally:
+        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture
 def worker(start_worker) -> subprocess.Popen:
     return start_worker()
+
+
+def end_group(process: subprocess.Popen) -> None:
+    """End the process and those it forked: none may outlive the test's database."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def wait_until(condition: Callable[[], object], what: str = "the condition", seconds: float = 10) -> object:
