@@ -24,3 +24,8 @@ urlpatterns = [
     path("api/redoc/", SpectacularRedocView.as_view(template_name="redoc.html", url_name="schema"), name="redoc"),
     path("api/v1/", include(api)),
 ]
+
+handler400 = "market.api.problems.bad_request"
+handler403 = "market.api.problems.permission_denied"
+handler404 = "market.api.problems.not_found"
+handler500 = "market.api.problems.server_error"

@@ -1,12 +1,14 @@
 """Every failure leaves as ``application/problem+json`` (RFC 9457)."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext_lazy as _
+from django.views import defaults
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
@@ -16,6 +18,7 @@ from market.kernel.errors import BusinessError, Forbidden, InvalidInput, NotFoun
 logger = structlog.get_logger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
+API_PREFIX = "/api/"
 
 
 def problem(error: BusinessError, instance: str) -> dict[str, Any]:
@@ -56,7 +59,7 @@ def _headers(error: Exception) -> dict[str, str]:
     if getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = error.auth_header
     if getattr(error, "wait", None):
-        headers["Retry-After"] = str(int(error.wait))
+        headers["Retry-After"] = str(math.ceil(error.wait))
     return headers
 
 
@@ -112,21 +115,34 @@ def _json_problem(request: HttpRequest, code: str, status_code: int, title: Any)
     return JsonResponse(problem(error, request.path), status=status_code, content_type=CONTENT_TYPE)
 
 
-def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
+def _is_for_programs(request: HttpRequest) -> bool:
+    """Pages have addresses too: only under this prefix is a failure told as JSON."""
+    return request.path.startswith(API_PREFIX)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's ``handler404`` for paths no route matches."""
+    if not _is_for_programs(request):
+        return defaults.page_not_found(request, exception)
     return _json_problem(request, "not_found", status.HTTP_404_NOT_FOUND, _("Not found"))
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's ``handler400``: malformed before any view saw it."""
+    if not _is_for_programs(request):
+        return defaults.bad_request(request, exception)
     return _json_problem(request, "bad_request", status.HTTP_400_BAD_REQUEST, _("The request is malformed"))
 
 
-def permission_denied(request: HttpRequest, exception: Exception) -> JsonResponse:
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's ``handler403``."""
+    if not _is_for_programs(request):
+        return defaults.permission_denied(request, exception)
     return _json_problem(request, "forbidden", status.HTTP_403_FORBIDDEN, _("Your role does not allow this"))
 
 
-def server_error(request: HttpRequest) -> JsonResponse:
+def server_error(request: HttpRequest) -> HttpResponse:
     """Django's ``handler500``: says nothing of the inside, the log has it under the request id."""
+    if not _is_for_programs(request):
+        return defaults.server_error(request)
     return _json_problem(request, "internal_error", status.HTTP_500_INTERNAL_SERVER_ERROR, _("Something went wrong"))

@@ -1,5 +1,6 @@
-"""The base of every request body."""
+"""The base of every request body, and fields that take JSON types at their word."""
 
+import uuid
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -14,6 +15,40 @@ class StrictSerializer(serializers.Serializer):
             unknown = sorted(set(data) - {name for name, field in self.fields.items() if not field.read_only})
             if unknown:
                 raise serializers.ValidationError({name: [_("This member is not known here.")] for name in unknown})
+        return super().to_internal_value(data)
+
+
+class NoBody(StrictSerializer):
+    """The body of a request that says everything by its address: nothing, or ``{}``."""
+
+
+class TextField(serializers.CharField):
+    """A JSON string as it was sent: not trimmed, and no number in its place."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"trim_whitespace": False} | kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class WholeNumberField(serializers.IntegerField):
+    """A JSON number without a fraction: no string, no boolean, no ``1.0``."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not isinstance(data, int) or isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
+class KeyField(serializers.UUIDField):
+    """A UUID in its 36-character form."""
+
+    def to_internal_value(self, data: Any) -> uuid.UUID:
+        if not isinstance(data, str) or len(data) != 36:
+            self.fail("invalid", value=data)
         return super().to_internal_value(data)
 
 

@@ -1,12 +1,22 @@
 """Reads of orders, scoped by who asks."""
 
+import dataclasses
+import datetime
 import uuid
+from collections.abc import Iterator
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
 from accounts.states import Capacity, Role
+from market.audit.models import AuditEvent
+from market.audit.selectors import events_of
+from market.kernel import clock
 from market.kernel.actors import SYSTEM, Actor
 from market.kernel.errors import NotFound
+from market.ledger.models import Transfer
+from market.ledger.selectors import sums_by_kind, transfers_of
+from market.ledger.states import TransferKind
 from market.orders.models import Order, OrderTerms
 from market.orders.states import OrderState
 
@@ -21,6 +31,29 @@ def orders_visible_to(actor: Actor) -> QuerySet[Order]:
     if actor is SYSTEM or actor.capacities & _SEE_ALL:
         return orders
     return orders.filter(Q(buyer_org=actor.organization_id) | Q(vendor_org=actor.organization_id))
+
+
+def filter_orders(
+    orders: QuerySet[Order],
+    *,
+    state: str | None = None,
+    product: uuid.UUID | None = None,
+    client_reference: str | None = None,
+    placed_from: datetime.date | None = None,
+    placed_until: datetime.date | None = None,
+) -> QuerySet[Order]:
+    """Narrow a list; the dates are business days in Asia/Shanghai, both included."""
+    if state:
+        orders = orders.filter(state=state)
+    if product:
+        orders = orders.filter(product=product)
+    if client_reference:
+        orders = orders.filter(client_reference=client_reference)
+    if placed_from:
+        orders = orders.filter(placed_at__gte=clock.business_midnight(placed_from))
+    if placed_until:
+        orders = orders.filter(placed_at__lt=clock.business_midnight(placed_until + datetime.timedelta(days=1)))
+    return orders
 
 
 def order_visible_to(actor: Actor, order_id: uuid.UUID) -> Order:
@@ -56,3 +89,75 @@ def acts_open_to(actor: Actor, order: Order) -> list[str]:
         "retry_delivery": is_operator and order.state == OrderState.DELIVERY_FAILED,
     }
     return [name for name, is_open in acts.items() if is_open]
+
+
+def money_of(order: Order) -> dict[str, Any]:
+    """Where the order's money is (fen): put into escrow, returned, captured, and still held; one query."""
+    sums = sums_by_kind(order.id)
+    escrowed, returned = sums.get(TransferKind.ESCROW, 0), sums.get(TransferKind.RELEASE, 0)
+    parts = (TransferKind.CAPTURE_NET, TransferKind.CAPTURE_COMMISSION, TransferKind.CAPTURE_VAT)
+    captured = sum(sums.get(part, 0) for part in parts)
+    return {
+        "escrowed": escrowed,
+        "returned": returned,
+        "captured": captured,
+        "held": escrowed - returned - captured,
+        "currency": order.currency,
+    }
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Moment:
+    """One line of an order's history: an act, or a movement of money (``amount`` in fen)."""
+
+    at: datetime.datetime
+    name: str
+    party: str
+    role: str
+    actor: str | None
+    details: dict[str, Any]
+    amount: int | None = None
+    currency: str | None = None
+    debit: str | None = None
+    credit: str | None = None
+
+
+def timeline(actor: Actor, order: Order) -> list[Moment]:
+    """Everything that happened to an order, oldest first, from the evidence and the ledger; two queries.
+
+    People are named to their own organisation and to auditors; the other side sees party and role only.
+    """
+    sees_all = actor is SYSTEM or bool(actor.capacities & _SEE_ALL)
+    acts = _acts(actor, order, events_of(order.id), sees_all)
+    movements = _movements(transfers_of([order.id]).select_related("debit_account", "credit_account"))
+    return sorted([*acts, *movements], key=lambda moment: moment.at)
+
+
+def _acts(actor: Actor, order: Order, events: QuerySet[AuditEvent], sees_all: bool) -> Iterator[Moment]:
+    parties = {order.buyer_org_id: "buyer", order.vendor_org_id: "vendor"}
+    for event in events:
+        may_name = sees_all or event.actor_org_id in (None, actor.organization_id)
+        yield Moment(
+            at=event.occurred_at,
+            name=event.name,
+            party=parties.get(event.actor_org_id, "exchange"),
+            role=event.actor_role,
+            actor=event.actor_label if may_name else None,
+            details=event.payload,
+        )
+
+
+def _movements(transfers: QuerySet[Transfer]) -> Iterator[Moment]:
+    for transfer in transfers:
+        yield Moment(
+            at=transfer.posted_at,
+            name=f"money.{transfer.kind}",
+            party="exchange",
+            role="",
+            actor=None,
+            details={"transfer": str(transfer.id)},
+            amount=transfer.amount,
+            currency=transfer.currency,
+            debit=transfer.debit_account.kind,
+            credit=transfer.credit_account.kind,
+        )

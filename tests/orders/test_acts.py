@@ -3,7 +3,6 @@
 import dataclasses
 import datetime
 import hashlib
-import itertools
 import json
 import uuid
 
@@ -18,55 +17,19 @@ from market.catalog.errors import ApprovalNeeded, OfferNotOrderable
 from market.catalog.models import Offer, Product, Revision
 from market.catalog.states import Grade, OfferState, PriceModel, ProductState, RevisionState
 from market.kernel import clock
-from market.kernel.actors import SYSTEM, Actor
+from market.kernel.actors import SYSTEM
 from market.kernel.errors import Forbidden, IllegalTransition, InvalidInput, NotFound
 from market.ledger.errors import InsufficientFunds
 from market.ledger.models import Transfer
-from market.ledger.states import AccountKind
 from market.orders import jobs, services
 from market.orders.errors import ClientReferenceTaken, OwnOffer, WalletMissing
 from market.orders.models import Order, OrderTerms
 from market.orders.states import OrderState
 from market.outbox.models import Job
 from tests import factories
+from tests.orders.trades import buyer, delivered, failed, money, operator, place
 
 pytestmark = pytest.mark.django_db(transaction=True)
-_references = itertools.count(1)
-
-
-def buyer(market: factories.Market) -> Actor:
-    return factories.actor_of(market.purchaser)
-
-
-def operator(market: factories.Market) -> Actor:
-    return factories.actor_of(market.operator)
-
-
-def place(market: factories.Market, **changes) -> Order:
-    wanted = {
-        "actor": buyer(market),
-        "offer_id": market.offer.id,
-        "quantity": 1,
-        "purpose": "Cold-chain planning.",
-        "client_reference": f"REF-{next(_references)}",
-    }
-    return services.place(**wanted | changes)
-
-
-def delivered(market: factories.Market, **changes) -> Order:
-    order = place(market, **changes)
-    services.mark_delivering(order_id=order.id)
-    return services.mark_delivered(order_id=order.id)
-
-
-def failed(market: factories.Market, **changes) -> Order:
-    order = place(market, **changes)
-    services.mark_delivering(order_id=order.id)
-    return services.mark_delivery_failed(order_id=order.id, reason="observations.csv is not what was published")
-
-
-def money(market: factories.Market) -> tuple[int, int]:
-    return tuple(factories.balance(market.buyer, kind) for kind in (AccountKind.WALLET, AccountKind.ESCROW))
 
 
 def everything() -> list[int]:

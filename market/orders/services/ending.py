@@ -25,8 +25,8 @@ def cancel(*, actor: Actor, order_id: uuid.UUID, also_insert: AlsoInsert = None)
         order = lock_for_buyer(actor, order_id)
         move(order, OrderState.CANCELLED, closed_at=clock.now())
         insert_together(
-            money_back([order]),
             evidence("order.cancelled", actor, order, returned=order.amount),
+            money_back([order]),
             also_insert(order) if also_insert else None,
         )
     return order
@@ -47,8 +47,8 @@ def refund_failed(*, actor: Actor, order_id: uuid.UUID, also_insert: AlsoInsert 
             raise ORDER_MOVES.illegal(order.state, OrderState.REFUNDED)
         move(order, OrderState.REFUNDED, closed_at=clock.now())
         insert_together(
-            money_back([order]),
             evidence("order.refunded", actor, order, returned=order.amount, automatic=False),
+            money_back([order]),
             also_insert(order) if also_insert else None,
         )
     return order
@@ -77,7 +77,7 @@ def _refund_batch() -> int:
             state=OrderState.REFUNDED, closed_at=now
         )
         insert_together(
-            money_back(overdue),
             [evidence("order.refunded", SYSTEM, order, returned=order.amount, automatic=True) for order in overdue],
+            money_back(overdue),
         )
     return len(overdue)

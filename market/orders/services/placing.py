@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.errors import OrganizationNotTrading
 from accounts.models import Organization
 from accounts.states import Capacity, OrganizationState
+from market.audit.models import AuditEvent
 from market.catalog.models import Offer, Revision
 from market.catalog.selectors import orderable_offer
 from market.kernel import clock
@@ -68,8 +69,8 @@ def place(
             insert_together(
                 order,
                 freeze(order, offer.revision_manifest_sha256),
-                _into_escrow(order, buyer),
                 _proof(actor, order),
+                _into_escrow(order, buyer),
                 job(jobs.DELIVER, key=f"{order.id}:1", subject_id=order.id),
                 also_insert(order) if also_insert else None,
             )
@@ -146,7 +147,7 @@ def _into_escrow(order: Order, buyer: Organization) -> Transfer | None:
     )
 
 
-def _proof(actor: Actor, order: Order):
+def _proof(actor: Actor, order: Order) -> AuditEvent:
     return evidence(
         "order.placed",
         actor,

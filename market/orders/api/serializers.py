@@ -1,0 +1,141 @@
+"""What the orders API takes and gives."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from market.api.serializers import KeyField, StrictSerializer, TextField, WholeNumberField
+from market.orders.models import Order
+from market.orders.selectors import acts_open_to
+from market.orders.services.placing import MAX_PURPOSE, MAX_QUANTITY, MAX_REFERENCE
+from market.orders.states import ORDER_MOVES, OrderState
+
+
+class PlaceOrderSerializer(StrictSerializer):
+    """A purchase under one offer."""
+
+    offer = KeyField(source="offer_id", help_text="The offer you accept; its price and licence are frozen.")
+    quantity = WholeNumberField(min_value=1, max_value=MAX_QUANTITY)
+    purpose = TextField(max_length=MAX_PURPOSE, help_text="What the data will be used for; part of the contract.")
+    client_reference = TextField(max_length=MAX_REFERENCE, help_text="Your own number of this order, unique for ever.")
+
+
+class OrderFilters(StrictSerializer):
+    """What a list of orders can be narrowed by."""
+
+    state = serializers.ChoiceField(OrderState.choices, required=False)
+    product = KeyField(required=False)
+    client_reference = TextField(max_length=MAX_REFERENCE, required=False)
+    placed_from = serializers.DateField(required=False, help_text="First business day (Asia/Shanghai), included.")
+    placed_until = serializers.DateField(required=False, help_text="Last business day (Asia/Shanghai), included.")
+
+
+class PartySerializer(serializers.Serializer):
+    """A buyer or vendor."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class OrderedProductSerializer(serializers.Serializer):
+    """What was bought."""
+
+    id = serializers.UUIDField()
+    code = serializers.CharField()
+    title = serializers.CharField()
+
+
+class OrderedRevisionSerializer(serializers.Serializer):
+    """The edition that is delivered."""
+
+    id = serializers.UUIDField()
+    number = serializers.IntegerField()
+
+
+class OrderSerializer(serializers.Serializer):
+    """An order; the context names the ``actor`` who reads it. Amounts are fen."""
+
+    id = serializers.UUIDField()
+    number = serializers.CharField()
+    state = serializers.ChoiceField(OrderState.choices)
+    legal_moves = serializers.SerializerMethodField(help_text="States that may follow.")
+    acts = serializers.SerializerMethodField(help_text="What you may do now: cancel, accept, refund.")
+    buyer = PartySerializer(source="buyer_org")
+    vendor = PartySerializer(source="vendor_org")
+    product = OrderedProductSerializer()
+    revision = OrderedRevisionSerializer()
+    offer = serializers.UUIDField(source="offer_id")
+    quantity = serializers.IntegerField()
+    amount = serializers.IntegerField(help_text="Fen, all included.")
+    currency = serializers.CharField()
+    purpose = serializers.CharField()
+    client_reference = serializers.CharField()
+    terms_sha256 = serializers.CharField()
+    failure_reason = serializers.CharField()
+    placed_at = serializers.DateTimeField()
+    delivered_at = serializers.DateTimeField(allow_null=True)
+    acceptance_due_at = serializers.DateTimeField(allow_null=True, help_text="Accepted by itself at this moment.")
+    accepted_at = serializers.DateTimeField(allow_null=True)
+    refund_due_at = serializers.DateTimeField(allow_null=True, help_text="Refunded by itself at this moment.")
+    closed_at = serializers.DateTimeField(allow_null=True)
+
+    def get_legal_moves(self, order: Order) -> list[str]:
+        """The states that may follow."""
+        return ORDER_MOVES.legal_moves(order.state)
+
+    def get_acts(self, order: Order) -> list[str]:
+        """What the reader may do now."""
+        return acts_open_to(self.context["actor"], order)
+
+
+class OrderMoneySerializer(serializers.Serializer):
+    """Where an order's money is, in fen."""
+
+    escrowed = serializers.IntegerField()
+    returned = serializers.IntegerField()
+    captured = serializers.IntegerField()
+    held = serializers.IntegerField()
+    currency = serializers.CharField()
+
+
+class OrderDetailSerializer(OrderSerializer):
+    """One order with where its money is."""
+
+    money = serializers.SerializerMethodField()
+
+    @extend_schema_field(OrderMoneySerializer)
+    def get_money(self, order: Order) -> dict[str, Any]:
+        """Sums of the order's transfers."""
+        return self.context["money"]
+
+
+class TermsSerializer(serializers.Serializer):
+    """The frozen contract: ``sha256`` is that of the UTF-8 bytes of ``document``, which is canonical JSON."""
+
+    order = serializers.UUIDField(source="order_id")
+    version = serializers.IntegerField()
+    sha256 = serializers.CharField()
+    document = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class MomentSerializer(serializers.Serializer):
+    """One line of an order's history."""
+
+    at = serializers.DateTimeField()
+    name = serializers.CharField(help_text="An act such as order.placed, or money.escrow.")
+    party = serializers.ChoiceField(["buyer", "vendor", "exchange"])
+    role = serializers.CharField()
+    actor = serializers.CharField(allow_null=True, help_text="Only of your own organisation.")
+    details = serializers.JSONField()
+    amount = serializers.IntegerField(allow_null=True, help_text="Fen moved.")
+    currency = serializers.CharField(allow_null=True)
+    debit = serializers.CharField(allow_null=True, help_text="Kind of the account the money left.")
+    credit = serializers.CharField(allow_null=True, help_text="Kind of the account the money reached.")
+
+
+class TimelineSerializer(serializers.Serializer):
+    """The history of one order, oldest first."""
+
+    results = MomentSerializer(many=True)
