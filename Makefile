@@ -25,7 +25,7 @@ install: $(INSTALLED) ## Install what is needed into .venv
 
 $(INSTALLED): requirements.txt requirements-dev.txt
 	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed; say where it is: make PYTHON=/path/to/python3'; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	@rm -f $(VENV)/.installed-*
 	@touch $@
@@ -43,10 +43,10 @@ test: install ## Every test; ARGS="-k wallet" narrows
 	@$(SERVERS) pytest --numprocesses $(JOBS) $(ARGS)
 
 lint: install ## Style, imports and the way down between rooms
-	@ruff check . && ruff format --check . && lint-imports
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
 
 migrations: install ## Write migrations for changed models
-	@python manage.py makemigrations $(ARGS)
+	@$(BIN)/python manage.py makemigrations $(ARGS)
 
 bench: install ## The measurements of docs, each against its yardstick
 	@$(SERVERS) python -m benchmarks $(ARGS)

@@ -17,6 +17,8 @@ max_requests = 20_000
 max_requests_jitter = 2_000
 # The heartbeat file must not wait for a disk.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
+# Nobody steers a running server through a file in somebody's home.
+control_socket_disable = True
 # The request log is settings/middleware.py's.
 accesslog = None
 logconfig_dict = settings.LOGGING

@@ -36,6 +36,8 @@ def logging_settings(renderer) -> dict:
             "django": {"handlers": [], "level": "INFO", "propagate": True},
             # The request log already says it, once and with the request id.
             "django.request": {"level": "CRITICAL"},
+            # Scanners send any Host they like; they get their 400.
+            "django.security.DisallowedHost": {"level": "CRITICAL"},
             "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
             "gunicorn.error": {"handlers": ["standard_error"], "propagate": False},
             # django-structlog says the same, with the request id.
