@@ -220,6 +220,12 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "ENUM_NAME_OVERRIDES": {
+        "OrderState": "market.orders.states.OrderState",
+        "OrganizationState": "accounts.states.OrganizationState",
+        "ProductState": "market.catalog.states.ProductState",
+        "RevisionState": "market.catalog.states.RevisionState",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

@@ -3,13 +3,18 @@
 import uuid
 
 from django.utils.translation import gettext_lazy as _
-from rest_framework.exceptions import NotFound, ParseError
+from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 
+from market.kernel.errors import InvalidInput
+
 
 class CursorPaging(CursorPagination):
-    """``?cursor=`` and ``?page_size=`` (1 to 200, 50 by default), newest first by time-ordered key."""
+    """``?cursor=`` and ``?page_size=`` (1 to 200, 50 by default), newest first by time-ordered key.
+
+    Every list is ordered by its key, so a position is a UUID; any other cursor is a 422 that names it.
+    """
 
     ordering = "-id"
     page_size = 50
@@ -17,11 +22,12 @@ class CursorPaging(CursorPagination):
     max_page_size = 200
 
     def decode_cursor(self, request: Request) -> Cursor | None:
-        """The place a link points to. A cursor that none of our links has is refused (400), not guessed at."""
         try:
             cursor = super().decode_cursor(request)
             if cursor is not None and cursor.position is not None:
                 uuid.UUID(cursor.position)
         except (NotFound, ValueError) as error:
-            raise ParseError(_("The cursor is not one of ours: follow the links next and previous.")) from error
+            raise InvalidInput(
+                errors={"/cursor": _("Take the cursor from the next or previous link of a page.")}
+            ) from error
         return cursor

@@ -238,6 +238,14 @@ def vendors_visible_to(actor: Actor, filters: VendorFilters | None = None) -> Qu
     return vendors
 
 
+def vendor_detail(actor: Actor, vendor_id: uuid.UUID) -> Organization:
+    """One vendor as ``vendors_visible_to`` gives it. Raises ``NotFound``."""
+    found = vendors_visible_to(actor).filter(id=vendor_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
 def may_list(actor: Actor) -> bool:
     """Whether the actor's role writes to its vendor's catalogue; shows and hides buttons, services decide."""
     return actor.role in (Role.OWNER, Role.LISTER) and Capacity.VENDOR in actor.capacities

@@ -1,5 +1,6 @@
 """Few round trips: many inserts in one statement, and a state change as one compare-and-set."""
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
@@ -37,6 +38,27 @@ def insert_together(*rows: models.Model | Iterable[models.Model] | None) -> None
             instance._state.db = connection.alias
     with connection.cursor() as cursor:
         cursor.execute(f"WITH {', '.join(parts)} SELECT 1", parameters)
+
+
+def copy_together(rows: Iterable[models.Model]) -> None:
+    """Insert any number of rows of ONE model by ``COPY``: for bulk imports, several times quicker than ``INSERT``.
+
+    As with ``insert_together``, keys are set beforehand, triggers and constraints act, ``save()`` and signals do not.
+    The rows are read one by one and never held. Raises ``django.db.IntegrityError``.
+    """
+    iterator = iter(rows)
+    first = next(iterator, None)
+    if first is None:
+        return
+    fields = [field for field in first._meta.concrete_fields if not field.generated]
+    quote = connection.ops.quote_name
+    columns = ", ".join(quote(field.column) for field in fields)
+    command = f"COPY {quote(first._meta.db_table)} ({columns}) FROM STDIN"
+    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(command) as copy:
+        for row in itertools.chain([first], iterator):
+            copy.write_row([field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields])
+            row._state.adding = False
+            row._state.db = connection.alias
 
 
 def _flatten(rows: Iterable[models.Model | Iterable[models.Model] | None]) -> Iterable[models.Model]:

@@ -37,14 +37,11 @@ from market.catalog.states import REVIEW_CHECKLIST, Grade, ProductState, ReviewD
 from market.catalog.validators import clean_asset_path, clean_media_type, clean_text
 from market.kernel import clock
 from market.kernel.actors import Actor
-from market.kernel.database import insert_together
+from market.kernel.database import copy_together
 from market.kernel.identifiers import uuid7
 
 BATCH = 250
 """Products a round: what is held in memory, and what one error message can name."""
-
-ROWS_A_STATEMENT = 1000
-"""PostgreSQL takes at most 65,535 parameters a statement; an audit event has 16."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -317,22 +314,16 @@ def _insert(rows: list[_Rows], actor: Actor, reasons: str) -> None:
         )
         for made in listed
     ]
-    _insert_in_pieces(made.product for made in rows)
-    _insert_in_pieces(made.revision for made in rows if made.assets or made.is_listed)
-    _insert_in_pieces(asset for made in rows for asset in made.assets)
-    _insert_in_pieces(offer for made in rows for offer in made.offers)
-    _insert_in_pieces(reviews)
+    copy_together(made.product for made in rows)
+    copy_together(made.revision for made in rows if made.assets or made.is_listed)
+    copy_together(asset for made in rows for asset in made.assets)
+    copy_together(offer for made in rows for offer in made.offers)
+    copy_together(reviews)
     # Assets join drafts only, also here: publication comes after them.
     Revision.objects.filter(id__in=[made.revision.id for made in listed]).update(
         state=RevisionState.PUBLISHED, published_at=now
     )
-    _insert_in_pieces(itertools.chain.from_iterable(_events_of(made, actor, reasons) for made in rows))
-
-
-def _insert_in_pieces(rows: Iterable[Any]) -> None:
-    iterator = iter(rows)
-    while piece := list(itertools.islice(iterator, ROWS_A_STATEMENT)):
-        insert_together(piece)
+    copy_together(itertools.chain.from_iterable(_events_of(made, actor, reasons) for made in rows))
 
 
 def _events_of(made: _Rows, actor: Actor, reasons: str) -> Iterator[AuditEvent]:

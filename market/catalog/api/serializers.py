@@ -1,0 +1,183 @@
+"""The catalogue as JSON: amounts in fen, times in UTC."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from accounts.models import Organization
+from market.api.queries import ListQuery
+from market.catalog.models import Asset, Offer, Product, Revision
+from market.catalog.states import Grade, PriceModel, ProductKind, Sector
+from market.kernel.money import MAX_AMOUNT
+
+MAX_WORDS = 8
+
+
+class WordsField(serializers.CharField):
+    """Words of a text search: at most 100 letters, at most 8 words."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, max_length=100, **kwargs)
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        text = super().run_validation(data)
+        if isinstance(text, str) and len(text.split()) > MAX_WORDS:
+            raise serializers.ValidationError(_("At most %(most)d words.") % {"most": MAX_WORDS})
+        return text
+
+
+class ProductQuery(ListQuery):
+    """What a caller may ask of the list of products."""
+
+    kind = serializers.ChoiceField(ProductKind.choices, required=False)
+    sector = serializers.ChoiceField(Sector.choices, required=False, help_text=_("Section of GB/T 4754, A to T."))
+    grade = serializers.ChoiceField(Grade.choices, required=False)
+    vendor = serializers.UUIDField(required=False, help_text=_("Key of the vendor's organisation."))
+    price_model = serializers.ChoiceField(
+        PriceModel.choices, required=False, help_text=_("Products with such an offer.")
+    )
+    max_amount = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=MAX_AMOUNT,
+        help_text=_("Products with an offer of at most so many fen."),
+    )
+    q = WordsField(help_text=_("Words that all occur in title, description, code or the vendor's name."))
+    ordering = serializers.ChoiceField(
+        [("newest", _("newest first")), ("oldest", _("oldest first"))],
+        required=False,
+        help_text=_("newest when left out."),
+    )
+
+
+class VendorQuery(ListQuery):
+    """What a caller may ask of the list of vendors."""
+
+    sector = serializers.ChoiceField(Sector.choices, required=False, help_text=_("Section of GB/T 4754, A to T."))
+    region = serializers.CharField(required=False, max_length=64)
+    q = WordsField(help_text=_("Words that all occur in the name or the introduction."))
+
+
+class VendorReferenceSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Organization
+        fields = ("id", "name")
+
+
+class OfferSerializer(serializers.ModelSerializer):
+    """An active offer; ``amount`` is the price of one unit in fen."""
+
+    is_private = serializers.SerializerMethodField(help_text=_("Made to you alone."))
+
+    class Meta:
+        model = Offer
+        fields = ("id", "price_model", "amount", "currency", "acceptance_days", "is_private")
+
+    def get_is_private(self, offer: Offer) -> bool:
+        return offer.buyer_org_id is not None
+
+
+class OfferDetailSerializer(OfferSerializer):
+    class Meta(OfferSerializer.Meta):
+        fields = (*OfferSerializer.Meta.fields, "licence", "created_at")
+
+
+class ProductSerializer(serializers.ModelSerializer):
+    """A product in a list."""
+
+    vendor = VendorReferenceSerializer(source="vendor_org")
+    summary = serializers.CharField(help_text=_("The beginning of the description."))
+    latest_revision = serializers.IntegerField(allow_null=True, help_text=_("Number of what an order delivers today."))
+    offers = OfferSerializer(source="active_offers", many=True)
+
+    class Meta:
+        model = Product
+        fields = (
+            "id",
+            "code",
+            "title",
+            "summary",
+            "kind",
+            "sector",
+            "grade",
+            "has_personal_information",
+            "rights_basis",
+            "state",
+            "certificate_number",
+            "listed_at",
+            "latest_revision",
+            "vendor",
+            "offers",
+        )
+
+
+class AssetSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Asset
+        fields = ("id", "path", "media_type", "bytes", "sha256")
+
+
+class RevisionSerializer(serializers.ModelSerializer):
+    """One edition of the content: what it holds, described, but not the content itself."""
+
+    data_dictionary = serializers.DictField(help_text=_("A Table Schema, or empty."))
+    sample = serializers.ListField(child=serializers.DictField(), help_text=_("A few rows, column name to value."))
+    profile = serializers.DictField(help_text=_("Rows, columns and their types, by file; or empty."))
+    assets = AssetSerializer(many=True)
+
+    class Meta:
+        model = Revision
+        fields = (
+            "id",
+            "number",
+            "state",
+            "notes",
+            "data_dictionary",
+            "sample",
+            "profile",
+            "published_at",
+            "revoked_at",
+            "revocation_reason",
+            "assets",
+        )
+
+
+class ProductDetailSerializer(ProductSerializer):
+    """A product with its newest revisions and the offers that the caller may order under."""
+
+    offers = OfferDetailSerializer(source="active_offers", many=True)
+    revisions = RevisionSerializer(source="shown_revisions", many=True)
+
+    class Meta(ProductSerializer.Meta):
+        fields = (
+            *(name for name in ProductSerializer.Meta.fields if name != "summary"),
+            "description",
+            "created_at",
+            "revisions",
+        )
+
+
+class VendorSerializer(serializers.ModelSerializer):
+    """A vendor as it shows itself; the profile's members are empty until it wrote one."""
+
+    sector = serializers.CharField(source="vendor_profile.sector", default=None, allow_null=True)
+    introduction = serializers.CharField(source="vendor_profile.introduction", default="")
+    website = serializers.CharField(source="vendor_profile.website", default="")
+    contact_email = serializers.CharField(source="vendor_profile.contact_email", default="")
+    listed_products = serializers.IntegerField()
+
+    class Meta:
+        model = Organization
+        fields = (
+            "id",
+            "name",
+            "uscc",
+            "region",
+            "state",
+            "sector",
+            "introduction",
+            "website",
+            "contact_email",
+            "listed_products",
+        )
