@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from accounts.models import Organization
+from market.audit.services import event
 from market.catalog.models import Offer
 from market.kernel import clock
 from market.kernel.actors import SYSTEM
@@ -29,7 +30,7 @@ def accepted_orders(
     offer = offer or market.offer
     revision_id = offer.product.revisions.values_list("id", flat=True).get()
     wallet, escrow = (account_of(market.buyer, kind) for kind in (AccountKind.WALLET, AccountKind.ESCROW))
-    made, moved = [], []
+    made, moved, proofs = [], [], []
     for amount in amounts:
         order_id = uuid7()
         made.append(
@@ -62,9 +63,9 @@ def accepted_orders(
                     business_key=f"order:{order_id}:escrow",
                 )
             )
+        proofs.append(event("order.placed", actor=SYSTEM, subject=("order", order_id), payload={"amount": amount}))
     with transaction.atomic():
-        for start in range(0, len(made), 500):
-            insert_together(made[start : start + 500], moved[start : start + 500])
+        insert_together(made, moved, proofs)
     return [order.id for order in made]
 
 

@@ -1,11 +1,13 @@
 """Everything that settlement does, one public function a business act."""
 
+from market.settlement.services.books import Reconciliation, reconcile
 from market.settlement.services.capture import capture_many
 from market.settlement.services.fees import create_fee_schedule
 from market.settlement.services.payouts import bounce_payout, confirm_payout, send_payout
 from market.settlement.services.run import SettlementRun, ask_for_run, cutoff_due, perform_run, run_settlement
 
 __all__ = [
+    "Reconciliation",
     "SettlementRun",
     "ask_for_run",
     "bounce_payout",
@@ -14,6 +16,7 @@ __all__ = [
     "create_fee_schedule",
     "cutoff_due",
     "perform_run",
+    "reconcile",
     "run_settlement",
     "send_payout",
 ]

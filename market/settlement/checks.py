@@ -1,0 +1,383 @@
+"""What must add up, as SQL that derives it again from the rows themselves. Read-only; used by ``reconcile``.
+
+Each check names one query that counts what was looked at and one that yields nothing but drift, as rows of
+(kind of object, key, readable name, fact, expected, found). Amounts are fen.
+"""
+
+import dataclasses
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from market.orders.states import HOLDS_ESCROW
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that must hold: ``looked_at`` counts the objects, ``drift`` finds those for which it does not."""
+
+    name: str
+    claim: str | Promise
+    looked_at: str
+    drift: str
+
+
+PARAMETERS = {"holds_escrow": [state.value for state in HOLDS_ESCROW]}
+
+ZERO_SUM = """
+SELECT 'currency', currency, currency, 'sum of all accounts', 0, sum(amount)
+  FROM (
+        SELECT currency, balance AS amount FROM ledger_account WHERE balance IS NOT NULL
+        UNION ALL
+        SELECT account.currency, leg.amount
+          FROM (
+                SELECT debit_account_id AS account_id, -amount AS amount FROM ledger_transfer
+                UNION ALL
+                SELECT credit_account_id, amount FROM ledger_transfer
+               ) AS leg
+          JOIN ledger_account AS account ON account.id = leg.account_id
+         WHERE account.balance IS NULL
+       ) AS everything
+ GROUP BY currency
+HAVING sum(amount) <> 0
+"""
+
+BALANCES = """
+SELECT 'account', account.id::text, owner.name || ' ' || account.kind, fact.name, fact.expected, fact.found
+  FROM ledger_account AS account
+  JOIN accounts_organization AS owner ON owner.id = account.organization_id
+  LEFT JOIN (
+        SELECT account_id, sum(amount) AS amount
+          FROM (
+                SELECT debit_account_id AS account_id, -amount AS amount FROM ledger_transfer
+                UNION ALL
+                SELECT credit_account_id, amount FROM ledger_transfer
+               ) AS leg
+         GROUP BY account_id
+       ) AS moved ON moved.account_id = account.id
+ CROSS JOIN LATERAL (
+        VALUES ('balance', coalesce(moved.amount, 0), account.balance::numeric),
+               ('shortage', 0, greatest(-account.balance, 0)::numeric)
+       ) AS fact (name, expected, found)
+ WHERE account.balance IS NOT NULL AND fact.expected <> fact.found
+"""
+
+ROUTES = """
+SELECT 'transfer', posted.id::text, posted.business_key,
+       posted.kind || ' from ' || coalesce(debit.kind, 'nowhere') || ' to ' || coalesce(credit.kind, 'nowhere'),
+       0, posted.amount
+  FROM ledger_transfer AS posted
+  LEFT JOIN ledger_account AS debit ON (debit.id, debit.currency) = (posted.debit_account_id, posted.currency)
+  LEFT JOIN ledger_account AS credit ON (credit.id, credit.currency) = (posted.credit_account_id, posted.currency)
+  LEFT JOIN (
+        VALUES ('deposit', 'bank', 'wallet'),
+               ('escrow', 'wallet', 'escrow'),
+               ('release', 'escrow', 'wallet'),
+               ('capture_net', 'escrow', 'payable'),
+               ('capture_commission', 'escrow', 'commission'),
+               ('capture_vat', 'escrow', 'vat'),
+               ('payout', 'payable', 'bank'),
+               ('payout_bounced', 'bank', 'payable')
+       ) AS route (kind, debit, credit)
+    ON (route.kind, route.debit, route.credit) = (posted.kind, debit.kind, credit.kind)
+ WHERE route.kind IS NULL
+"""
+
+ESCROW = """
+SELECT 'account', account.id::text, buyer.name || ' escrow', 'money of open orders',
+       coalesce(open.amount, 0), coalesce(account.balance, 0)
+  FROM (
+        SELECT sale.buyer_org_id, sale.currency, sum(sale.amount) AS amount
+          FROM orders_order AS sale
+         WHERE sale.state = ANY(%(holds_escrow)s)
+            OR (
+                sale.state = 'accepted'
+                AND NOT EXISTS (SELECT FROM settlement_capture AS capture WHERE capture.order_id = sale.id)
+               )
+         GROUP BY sale.buyer_org_id, sale.currency
+       ) AS open
+  FULL JOIN (SELECT * FROM ledger_account WHERE kind = 'escrow') AS account
+    ON (account.organization_id, account.currency) = (open.buyer_org_id, open.currency)
+  JOIN accounts_organization AS buyer ON buyer.id = coalesce(account.organization_id, open.buyer_org_id)
+ WHERE coalesce(open.amount, 0) <> coalesce(account.balance, 0)
+"""
+
+# The door from awaiting_funds is not open yet: an order that was cancelled had been paid.
+ORDERS = """
+SELECT 'order', coalesce(sale.id, moved.order_id)::text, coalesce(sale.number, 'no such order'),
+       fact.name, fact.expected, fact.found
+  FROM orders_order AS sale
+  FULL JOIN (
+        SELECT subject_id AS order_id,
+               coalesce(sum(amount) FILTER (WHERE kind = 'escrow'), 0) AS escrowed,
+               coalesce(sum(amount) FILTER (WHERE kind = 'release'), 0) AS released,
+               coalesce(sum(amount) FILTER (WHERE kind NOT IN ('escrow', 'release')), 0) AS captured
+          FROM ledger_transfer
+         WHERE subject_type = 'order'
+         GROUP BY subject_id
+       ) AS moved ON moved.order_id = sale.id
+  LEFT JOIN settlement_capture AS capture ON capture.order_id = sale.id
+ CROSS JOIN LATERAL (
+        VALUES ('into escrow',
+                CASE WHEN sale.state IN ('awaiting_funds', 'expired') THEN 0 ELSE coalesce(sale.amount, 0) END,
+                coalesce(moved.escrowed, 0)),
+               ('back to the wallet',
+                CASE WHEN sale.state IN ('cancelled', 'refunded') THEN sale.amount ELSE 0 END,
+                coalesce(moved.released, 0)),
+               ('captured',
+                CASE WHEN sale.state = 'settled' OR (sale.state = 'accepted' AND capture.id IS NOT NULL)
+                     THEN sale.amount ELSE 0 END,
+                coalesce(moved.captured, 0)),
+               ('divided by its capture',
+                CASE WHEN sale.state = 'settled' THEN sale.amount
+                     WHEN sale.state = 'accepted' THEN coalesce(capture.gross, 0) ELSE 0 END,
+                coalesce(capture.gross, 0))
+       ) AS fact (name, expected, found)
+ WHERE fact.expected <> fact.found
+"""
+
+PARTIES = """
+SELECT 'transfer', posted.id::text, posted.business_key, 'money of an order between others than its parties',
+       0, posted.amount
+  FROM ledger_transfer AS posted
+  JOIN orders_order AS sale ON sale.id = posted.subject_id
+  JOIN ledger_account AS debit ON debit.id = posted.debit_account_id
+  JOIN ledger_account AS credit ON credit.id = posted.credit_account_id
+ WHERE posted.subject_type = 'order'
+   AND (
+        posted.currency <> sale.currency
+        OR debit.organization_id <> sale.buyer_org_id
+        OR credit.organization_id
+           <> CASE WHEN posted.kind IN ('escrow', 'release') THEN sale.buyer_org_id ELSE sale.vendor_org_id END
+       )
+"""
+
+# A part may be off its exact share by less than a fen (largest remainder), and by no more.
+CAPTURES = """
+SELECT 'capture', capture.id::text, sale.number, fact.name, fact.expected, fact.found
+  FROM settlement_capture AS capture
+  JOIN orders_order AS sale ON sale.id = capture.order_id
+  JOIN settlement_feeschedule AS schedule ON schedule.id = capture.schedule_id
+  LEFT JOIN (
+        SELECT tx_id,
+               coalesce(sum(amount) FILTER (WHERE kind = 'capture_net'), 0) AS net,
+               coalesce(sum(amount) FILTER (WHERE kind = 'capture_commission'), 0) AS commission,
+               coalesce(sum(amount) FILTER (WHERE kind = 'capture_vat'), 0) AS vat
+          FROM ledger_transfer
+         WHERE kind IN ('capture_net', 'capture_commission', 'capture_vat')
+         GROUP BY tx_id
+       ) AS posted ON posted.tx_id = capture.id
+ CROSS JOIN LATERAL (
+        SELECT CASE capture.taxpayer_type
+                    WHEN 'small_scale' THEN schedule.vat_small_scale_bps ELSE schedule.vat_general_bps
+               END AS vat_bps
+       ) AS rate
+ CROSS JOIN LATERAL (
+        VALUES ('gross', sale.amount::numeric, capture.gross::numeric),
+               ('sum of parts', capture.gross, capture.net + capture.commission + capture.vat),
+               ('net posted', capture.net, coalesce(posted.net, 0)),
+               ('commission posted', capture.commission, coalesce(posted.commission, 0)),
+               ('VAT posted', capture.vat, coalesce(posted.vat, 0)),
+               ('commission by the fee schedule',
+                round(capture.gross::numeric * schedule.commission_bps / 10000),
+                CASE WHEN abs(capture.commission::numeric * 10000 - capture.gross::numeric * schedule.commission_bps)
+                          < 10000
+                     THEN round(capture.gross::numeric * schedule.commission_bps / 10000)
+                     ELSE capture.commission END),
+               ('VAT by the fee schedule',
+                round(capture.gross::numeric * rate.vat_bps / (10000 + rate.vat_bps)),
+                CASE WHEN abs(capture.vat::numeric * (10000 + rate.vat_bps) - capture.gross::numeric * rate.vat_bps)
+                          < 10000 + rate.vat_bps
+                     THEN round(capture.gross::numeric * rate.vat_bps / (10000 + rate.vat_bps))
+                     ELSE capture.vat END),
+               ('for another vendor or in another currency', 0,
+                ((capture.vendor_org_id, capture.currency) <> (sale.vendor_org_id, sale.currency))::int)
+       ) AS fact (name, expected, found)
+ WHERE fact.expected <> fact.found
+"""
+
+BATCHES = """
+SELECT 'batch', batch.id::text, vendor.name || ' ' || to_char(batch.cutoff AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD'),
+       fact.name, fact.expected, fact.found
+  FROM settlement_settlementbatch AS batch
+  JOIN accounts_organization AS vendor ON vendor.id = batch.vendor_org_id
+  LEFT JOIN (
+        SELECT line.batch_id, count(*) AS orders, sum(capture.gross) AS gross, sum(capture.net) AS net,
+               sum(capture.commission) AS commission, sum(capture.vat) AS vat
+          FROM settlement_batchline AS line
+          JOIN settlement_capture AS capture ON capture.id = line.capture_id
+         GROUP BY line.batch_id
+       ) AS lines ON lines.batch_id = batch.id
+ CROSS JOIN LATERAL (
+        VALUES ('orders', coalesce(lines.orders, 0)::numeric, batch.order_count::numeric),
+               ('gross', coalesce(lines.gross, 0), batch.gross),
+               ('net', coalesce(lines.net, 0), batch.net),
+               ('commission', coalesce(lines.commission, 0), batch.commission),
+               ('VAT', coalesce(lines.vat, 0), batch.vat)
+       ) AS fact (name, expected, found)
+ WHERE fact.expected <> fact.found
+"""
+
+LINES = """
+SELECT 'order', sale.id::text, sale.number, fact.name, fact.expected, fact.found
+  FROM orders_order AS sale
+  LEFT JOIN settlement_capture AS capture ON capture.order_id = sale.id
+  LEFT JOIN settlement_batchline AS line ON line.capture_id = capture.id
+  LEFT JOIN settlement_settlementbatch AS batch ON batch.id = line.batch_id
+ CROSS JOIN LATERAL (
+        VALUES ('lines of a batch', (sale.state = 'settled' AND sale.amount > 0)::int, (line.id IS NOT NULL)::int),
+               ('in the batch of another vendor, currency or cutoff', 0,
+                (line.id IS NOT NULL AND (
+                    batch.id IS NULL
+                    OR (batch.vendor_org_id, batch.currency) <> (capture.vendor_org_id, capture.currency)
+                    OR line.vendor_org_id <> capture.vendor_org_id
+                    OR capture.captured_at >= batch.cutoff
+                ))::int)
+       ) AS fact (name, expected, found)
+ WHERE (sale.state = 'settled' OR line.id IS NOT NULL) AND fact.expected <> fact.found
+"""
+
+PAYOUTS = """
+SELECT 'payout', coalesce(payout.id, moved.payout_id)::text, coalesce(payout.reference, 'no such payout'),
+       fact.name, fact.expected, fact.found
+  FROM settlement_payout AS payout
+  FULL JOIN (
+        SELECT posted.subject_id AS payout_id,
+               coalesce(sum(posted.amount) FILTER (WHERE posted.kind = 'payout'), 0) AS sent,
+               coalesce(sum(posted.amount) FILTER (WHERE posted.kind = 'payout_bounced'), 0) AS came_back,
+               min(account.organization_id::text) AS vendor_from,
+               max(account.organization_id::text) AS vendor_to
+          FROM ledger_transfer AS posted
+          JOIN ledger_account AS account
+            ON account.id
+             = CASE posted.kind WHEN 'payout' THEN posted.debit_account_id ELSE posted.credit_account_id END
+         WHERE posted.subject_type = 'payout'
+         GROUP BY posted.subject_id
+       ) AS moved ON moved.payout_id = payout.id
+  LEFT JOIN settlement_settlementbatch AS batch ON batch.id = payout.batch_id
+ CROSS JOIN LATERAL (
+        VALUES ('net of its batch', coalesce(batch.net, 0), coalesce(payout.amount, 0)),
+               ('sent', CASE WHEN payout.state IN ('sent', 'confirmed', 'bounced') THEN payout.amount ELSE 0 END,
+                coalesce(moved.sent, 0)),
+               ('came back', CASE WHEN payout.state = 'bounced' THEN payout.amount ELSE 0 END,
+                coalesce(moved.came_back, 0)),
+               ('for another vendor or in another currency', 0,
+                (payout.vendor_org_id <> batch.vendor_org_id
+                 OR payout.currency <> batch.currency
+                 OR coalesce(moved.vendor_from, payout.vendor_org_id::text) <> payout.vendor_org_id::text
+                 OR coalesce(moved.vendor_to, payout.vendor_org_id::text) <> payout.vendor_org_id::text)::int)
+       ) AS fact (name, expected, found)
+ WHERE fact.expected <> fact.found
+UNION ALL
+SELECT 'batch', batch.id::text, vendor.name || ' ' || to_char(batch.cutoff AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD'),
+       'payouts that did not bounce', (batch.net > 0)::int, count(payout.id)
+  FROM settlement_settlementbatch AS batch
+  JOIN accounts_organization AS vendor ON vendor.id = batch.vendor_org_id
+  LEFT JOIN settlement_payout AS payout ON payout.batch_id = batch.id AND payout.state <> 'bounced'
+ GROUP BY batch.id, vendor.name
+HAVING count(payout.id) <> (batch.net > 0)::int
+"""
+
+PAYABLE = """
+SELECT 'account', account.id::text, vendor.name || ' payable', 'captured and not paid out',
+       coalesce(earned.amount, 0) - coalesce(paid.amount, 0), coalesce(account.balance, 0)
+  FROM (SELECT vendor_org_id, currency, sum(net) AS amount FROM settlement_capture GROUP BY vendor_org_id, currency)
+    AS earned
+  FULL JOIN (
+        SELECT vendor_org_id, currency, sum(amount) AS amount
+          FROM settlement_payout
+         WHERE state IN ('sent', 'confirmed')
+         GROUP BY vendor_org_id, currency
+       ) AS paid USING (vendor_org_id, currency)
+  FULL JOIN (SELECT *, organization_id AS vendor_org_id FROM ledger_account WHERE kind = 'payable') AS account
+      USING (vendor_org_id, currency)
+  JOIN accounts_organization AS vendor ON vendor.id = vendor_org_id
+ WHERE coalesce(earned.amount, 0) - coalesce(paid.amount, 0) <> coalesce(account.balance, 0)
+"""
+
+EVIDENCE = """
+SELECT act.kind, act.id::text, act.label, act.fact, act.expected, act.found
+  FROM (
+        SELECT 'transfer' AS kind, posted.id, posted.business_key AS label, 'deposit by its evidence' AS fact,
+               coalesce(sum((proof.payload ->> 'amount')::bigint), 0) AS expected, posted.amount AS found
+          FROM ledger_transfer AS posted
+          LEFT JOIN audit_auditevent AS proof ON proof.subject_id = posted.id AND proof.name = 'deposit.confirmed'
+         WHERE posted.kind = 'deposit'
+         GROUP BY posted.id
+        UNION ALL
+        SELECT 'order', sale.id, sale.number, 'price by its evidence',
+               coalesce(sum((proof.payload ->> 'amount')::bigint), 0), sale.amount
+          FROM orders_order AS sale
+          LEFT JOIN audit_auditevent AS proof ON proof.subject_id = sale.id AND proof.name = 'order.placed'
+         GROUP BY sale.id
+        UNION ALL
+        SELECT 'order', capture.order_id, capture.order_id::text, 'net by its evidence',
+               coalesce(sum((proof.payload ->> 'net')::bigint), 0), capture.net
+          FROM settlement_capture AS capture
+          LEFT JOIN audit_auditevent AS proof
+            ON proof.subject_id = capture.order_id AND proof.name = 'order.captured'
+         GROUP BY capture.id
+       ) AS act
+ WHERE act.expected <> act.found
+"""
+
+CHECKS = (
+    Check(
+        "zero_sum",
+        _("All accounts of a currency add up to nothing"),
+        "SELECT count(*) FROM ledger_account",
+        ZERO_SUM,
+    ),
+    Check(
+        "balances",
+        _("A guarded balance is the sum of its transfers, and not below zero"),
+        "SELECT count(*) FROM ledger_account WHERE balance IS NOT NULL",
+        BALANCES,
+    ),
+    Check("routes", _("Money takes the way its kind allows"), "SELECT count(*) FROM ledger_transfer", ROUTES),
+    Check(
+        "escrow",
+        _("A buyer's escrow is the money of its open orders"),
+        "SELECT count(*) FROM ledger_account WHERE kind = 'escrow'",
+        ESCROW,
+    ),
+    Check("orders", _("Of each order, money in is money out"), "SELECT count(*) FROM orders_order", ORDERS),
+    Check(
+        "parties",
+        _("An order's money moves between its own parties"),
+        "SELECT count(*) FROM ledger_transfer WHERE subject_type = 'order'",
+        PARTIES,
+    ),
+    Check(
+        "captures",
+        _("A capture is what its order, fee schedule and transfers say"),
+        "SELECT count(*) FROM settlement_capture",
+        CAPTURES,
+    ),
+    Check("batches", _("A batch is the sum of its lines"), "SELECT count(*) FROM settlement_settlementbatch", BATCHES),
+    Check(
+        "lines",
+        _("A settled order stands in one batch, of its vendor and before its cutoff"),
+        "SELECT count(*) FROM settlement_batchline",
+        LINES,
+    ),
+    Check(
+        "payouts",
+        _("A batch is paid once, and its payouts are what their transfers say"),
+        "SELECT count(*) FROM settlement_payout",
+        PAYOUTS,
+    ),
+    Check(
+        "payable",
+        _("A vendor's payable is what it earned and was not paid"),
+        "SELECT count(*) FROM ledger_account WHERE kind = 'payable'",
+        PAYABLE,
+    ),
+    Check(
+        "evidence",
+        _("Deposits, prices and captures are what the audit events say"),
+        "SELECT (SELECT count(*) FROM ledger_transfer WHERE kind = 'deposit')"
+        " + (SELECT count(*) FROM orders_order) + (SELECT count(*) FROM settlement_capture)",
+        EVIDENCE,
+    ),
+)

@@ -1,0 +1,98 @@
+"""Whole lives of orders, driven through the services of all rooms."""
+
+import itertools
+import uuid
+
+from market.kernel import clock
+from market.kernel.actors import SYSTEM
+from market.orders import services as orders
+from market.settlement.models import Payout
+from market.settlement.services import bounce_payout, capture_many, confirm_payout, run_settlement, send_payout
+from tests import factories
+from tests.settlement.trades import market_with_fees
+
+_references = itertools.count(1)
+
+
+def place(market: factories.Market, offer_id: uuid.UUID | None = None, quantity: int = 1) -> uuid.UUID:
+    return orders.place(
+        actor=factories.actor_of(market.purchaser),
+        offer_id=offer_id or market.offer.id,
+        quantity=quantity,
+        purpose="Cold-chain planning.",
+        client_reference=f"LIFE-{next(_references)}",
+    ).id
+
+
+def deliver(market: factories.Market, order_id: uuid.UUID) -> None:
+    orders.mark_delivering(order_id=order_id)
+    orders.mark_delivered(order_id=order_id)
+
+
+def fail(market: factories.Market, order_id: uuid.UUID) -> None:
+    orders.mark_delivering(order_id=order_id)
+    orders.mark_delivery_failed(order_id=order_id, reason="The file is gone.")
+
+
+def refund(market: factories.Market, order_id: uuid.UUID) -> None:
+    orders.refund_failed(actor=factories.actor_of(market.purchaser), order_id=order_id)
+
+
+def cancel(market: factories.Market, order_id: uuid.UUID) -> None:
+    orders.cancel(actor=factories.actor_of(market.purchaser), order_id=order_id)
+
+
+def accept(market: factories.Market, order_id: uuid.UUID) -> None:
+    orders.accept(actor=factories.actor_of(market.purchaser), order_id=order_id)
+
+
+def capture(market: factories.Market, order_id: uuid.UUID) -> None:
+    capture_many(order_ids=[order_id])
+
+
+def completed(market: factories.Market, count: int = 1) -> list[uuid.UUID]:
+    """Orders that have been placed, delivered, accepted and captured."""
+    made = [place(market) for _number in range(count)]
+    for order_id in made:
+        deliver(market, order_id)
+        accept(market, order_id)
+        capture(market, order_id)
+    return made
+
+
+def settle() -> None:
+    run_settlement(actor=SYSTEM, cutoff=clock.now())
+
+
+def busy_market() -> factories.Market:
+    """A market in which every state of an order and a payout occurs, free orders and two vendors included."""
+    market = market_with_fees(funds=1_000_000)
+    free = factories.offer(market.offer.product, 0)
+    another = factories.product(factories.organization("vendor", name="遵义物流数据有限公司"))
+    factories.revision(another)
+    other_offer = factories.offer(another, 33_333)
+
+    completed(market, 2)
+    settle()
+    confirm_payout(actor=SYSTEM, payout_id=Payout.objects.get().id)
+    for offer_id in (other_offer.id, free.id, market.offer.id):
+        order_id = place(market, offer_id)
+        deliver(market, order_id)
+        accept(market, order_id)
+        capture(market, order_id)
+    settle()
+    bounced = Payout.objects.get(vendor_org_id=another.vendor_org_id)
+    again = bounce_payout(actor=SYSTEM, payout_id=bounced.id, reason="AC04 closed account")
+    send_payout(actor=SYSTEM, payout_id=again.id)
+    bounce_payout(actor=SYSTEM, payout_id=again.id, reason="AC04 closed account")
+
+    completed(market, 1)
+    states = ((), (deliver,), (fail,), (fail, refund), (cancel,), (deliver, accept))
+    for steps in states:
+        order_id = place(market)
+        for step in steps:
+            step(market, order_id)
+    orders.mark_delivering(order_id=place(market))
+    buyer = factories.organization("buyer", name="安顺旅游有限公司")
+    factories.fund(buyer, 50_000)
+    return market
