@@ -125,6 +125,11 @@ OUTBOX_REHINT_SECONDS = environment.integer("OUTBOX_REHINT_SECONDS", 15)
 # A job whose worker died is free again after this long; a long handler renews its lease meanwhile.
 OUTBOX_LEASE_SECONDS = environment.integer("OUTBOX_LEASE_SECONDS", 60)
 
+# --- Delivery ---------------------------------------------------------------------------------------------------------
+
+# A download link is good for this long; a download that has begun goes on to its end.
+DOWNLOAD_LINK_SECONDS = environment.integer("DOWNLOAD_LINK_SECONDS", 900)
+
 # --- Settlement -------------------------------------------------------------------------------------------------------
 
 # T+N: what is captured on day T is due on the N-th business day after it (Asia/Shanghai).

@@ -3,8 +3,22 @@
 import logging
 import logging.config
 import os
+import re
+from collections.abc import MutableMapping
+from typing import Any
 
 import structlog
+
+SIGNED_LINK = re.compile(r"(/downloads/)[^/?#\s\"']+")
+
+
+def hide_signed_links(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Whoever reads a log must not be able to download with what it says, whichever logger said it."""
+    for name, value in line.items():
+        if isinstance(value, str) and "/downloads/" in value:
+            line[name] = SIGNED_LINK.sub(r"\1[link]", value)
+    return line
+
 
 SHARED = [
     structlog.contextvars.merge_contextvars,
@@ -13,6 +27,7 @@ SHARED = [
     structlog.stdlib.PositionalArgumentsFormatter(),
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),
+    hide_signed_links,
 ]
 
 

@@ -4,14 +4,17 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization
 from market.catalog.models import Asset, Product, Revision
-from market.delivery.states import Channel, DeliveryState
+from market.delivery.states import Channel, DeliveryState, Standing
 from market.kernel import clock
 from market.kernel.identifiers import uuid7
 from market.orders.models import Order
 
 
 class Entitlement(models.Model):
-    """WHY: the buyer's right to receive a revision, under one order and until a moment; every download asks it."""
+    """WHY: the buyer's right to receive a revision, under one order and until a moment; every download asks it.
+
+    It outlives the product's listing. Only an operator takes it away, and says why.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     order = models.OneToOneField(Order, models.PROTECT, related_name="entitlement", verbose_name=_("order"))
@@ -22,6 +25,7 @@ class Entitlement(models.Model):
     valid_from = models.DateTimeField(_("valid from"), default=clock.now)
     valid_until = models.DateTimeField(_("valid until"), null=True)
     revoked_at = models.DateTimeField(_("revoked"), null=True)
+    revocation_reason = models.TextField(_("reason for revocation"), blank=True)
 
     class Meta:
         verbose_name = _("entitlement")
@@ -31,11 +35,28 @@ class Entitlement(models.Model):
             models.CheckConstraint(
                 name="entitlement_ends_after_start", condition=Q(valid_until=None) | Q(valid_until__gt=F("valid_from"))
             ),
+            models.CheckConstraint(
+                name="entitlement_revoked_with_reason",
+                condition=Q(revoked_at=None, revocation_reason="")
+                | Q(revoked_at__isnull=False) & ~Q(revocation_reason=""),
+            ),
         ]
-        indexes = [models.Index(fields=["buyer_org", "-id"], name="entitlement_of_buyer")]
+        indexes = [
+            models.Index(fields=["buyer_org", "-id"], name="entitlement_of_buyer"),
+            models.Index(fields=["vendor_org_id", "-id"], name="entitlement_of_vendor"),
+        ]
 
     def __str__(self) -> str:
         return str(self.order_id)
+
+    @property
+    def standing(self) -> Standing:
+        """Whether the right holds at this moment, and if not, why."""
+        if self.revoked_at is not None:
+            return Standing.REVOKED
+        if self.valid_until is not None and self.valid_until <= clock.now():
+            return Standing.ENDED
+        return Standing.ACTIVE
 
 
 class Delivery(models.Model):
@@ -68,17 +89,25 @@ class Delivery(models.Model):
                 name="delivery_finished_when_ended",
                 condition=Q(state=DeliveryState.RUNNING) | Q(finished_at__isnull=False),
             ),
+            models.CheckConstraint(name="delivery_state_known", condition=Q(state__in=DeliveryState.values)),
         ]
+        indexes = [models.Index(fields=["vendor_org_id", "-id"], name="delivery_of_vendor")]
 
     def __str__(self) -> str:
         return f"{self.order_id} #{self.number}"
 
 
 class Receipt(models.Model):
-    """WHY: what was really sent: which bytes of which asset, to whom, when. Evidence for acceptance and dispute."""
+    """WHY: what was really sent: which bytes of which asset, to whom, when. Evidence for acceptance and dispute.
+
+    ``bytes_sent`` counts what the exchange handed to the network from ``range_start`` on; a client that broke off
+    may have received less, never more.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    entitlement = models.ForeignKey(Entitlement, models.PROTECT, related_name="receipts", verbose_name=_("entitlement"))
+    entitlement = models.ForeignKey(
+        Entitlement, models.PROTECT, db_index=False, related_name="receipts", verbose_name=_("entitlement")
+    )
     asset = models.ForeignKey(Asset, models.PROTECT, related_name="receipts", verbose_name=_("asset"))
     buyer_org_id = models.UUIDField(editable=False)
     vendor_org_id = models.UUIDField(editable=False)
@@ -97,6 +126,10 @@ class Receipt(models.Model):
                 name="receipt_bytes",
                 condition=Q(range_start__gte=0, bytes_sent__gte=0, bytes_sent__lte=F("bytes_requested")),
             ),
+        ]
+        indexes = [
+            models.Index(fields=["entitlement", "-id"], name="receipt_of_entitlement"),
+            models.Index(fields=["vendor_org_id", "-id"], name="receipt_of_vendor"),
         ]
 
     def __str__(self) -> str:

@@ -22,3 +22,11 @@ class Channel(models.TextChoices):
     """By which way the buyer receives."""
 
     DOWNLOAD = "download", _("signed download links")
+
+
+class Standing(models.TextChoices):
+    """Whether an entitlement lets its buyer download now."""
+
+    ACTIVE = "active", _("active")
+    ENDED = "ended", _("ended")
+    REVOKED = "revoked", _("revoked")

@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from market.kernel.triggers import append_only
+from market.kernel.triggers import append_only, immutable_when
 
 
 class Migration(migrations.Migration):
@@ -8,4 +8,6 @@ class Migration(migrations.Migration):
 
     operations = [
         append_only("delivery_receipt"),
+        immutable_when("delivery_delivery", "OLD.state <> 'running'"),
+        immutable_when("delivery_entitlement", "true", may_change=("revocation_reason",), fill_once=("revoked_at",)),
     ]
