@@ -226,10 +226,13 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
     "ENUM_NAME_OVERRIDES": {
+        "AccountKind": "market.ledger.states.AccountKind",
         "OrderState": "market.orders.states.OrderState",
         "OrganizationState": "accounts.states.OrganizationState",
+        "ProductKind": "market.catalog.states.ProductKind",
         "ProductState": "market.catalog.states.ProductState",
         "RevisionState": "market.catalog.states.RevisionState",
+        "TransferKind": "market.ledger.states.TransferKind",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -1,5 +1,6 @@
 """The base of every request body, and fields that take JSON types at their word."""
 
+import datetime
 import uuid
 from typing import Any
 
@@ -50,6 +51,18 @@ class KeyField(serializers.UUIDField):
         if not isinstance(data, str) or len(data) != 36:
             self.fail("invalid", value=data)
         return super().to_internal_value(data)
+
+
+class DayField(serializers.DateField):
+    """A calendar day; years far from ours are refused, for a day before and after must exist too."""
+
+    default_error_messages = {"far": _("Use a year from 1970 to 9998.")}
+
+    def to_internal_value(self, value: Any) -> datetime.date:
+        day = super().to_internal_value(value)
+        if not 1970 <= day.year <= 9998:
+            self.fail("far")
+        return day
 
 
 class ProblemSerializer(serializers.Serializer):

@@ -22,6 +22,9 @@ from market.ledger.models import Account, Transfer
 from market.ledger.selectors import account
 from market.ledger.states import GUARDED, AccountKind, TransferKind
 
+MAX_REFERENCE = 64
+MOST = money.to_text(MAX_AMOUNT)
+
 KINDS_OF_CAPACITY: dict[str, tuple[AccountKind, ...]] = {
     Capacity.BUYER: (AccountKind.WALLET, AccountKind.ESCROW),
     Capacity.VENDOR: (AccountKind.PAYABLE, AccountKind.COMMISSION, AccountKind.VAT),
@@ -93,7 +96,10 @@ def posting() -> Iterator[None]:
 
 
 def _insufficient_funds(error: IntegrityError) -> InsufficientFunds:
-    shortage = json.loads(error.__cause__.diag.message_detail)
+    detail = error.__cause__.diag.message_detail or ""
+    if not detail.startswith("{"):
+        return InsufficientFunds()  # the CHECK itself spoke, not the trigger
+    shortage = json.loads(detail)
     return InsufficientFunds(
         _("%(needed)s yuan are needed and %(available)s are available. Deposit the rest, then try again.")
         % {name: money.to_text(amount) for name, amount in shortage.items()},
@@ -117,12 +123,15 @@ def reversal(original: Transfer, *, kind: str, business_key: str) -> Transfer:
 def deposit(*, actor: Actor, organization: Organization, bank: Account, amount: int, reference: str) -> Transfer:
     """Confirm that ``amount`` fen came in from the bank for a buyer. ``reference`` is the bank's, once only.
 
-    Raises ``InvalidInput`` for an amount out of range, ``AlreadyPosted`` for a reference seen before.
+    Raises ``InvalidInput`` for an amount or reference out of range, ``AlreadyPosted`` for a reference seen before,
+    ``NotFound`` when the organisation has no wallet.
     """
     actor.require_role("operator", "finance")
     actor.require_capacity(Capacity.OPERATOR)
     if not 0 < amount <= MAX_AMOUNT:
-        raise InvalidInput(errors={"/amount": f"1 to {MAX_AMOUNT} fen"})
+        raise InvalidInput(errors={"/amount": _("More than nothing, and at most %(most)s yuan.") % {"most": MOST}})
+    if not 0 < len(reference) <= MAX_REFERENCE or not reference.isprintable() or reference != reference.strip():
+        raise InvalidInput(errors={"/reference": _("1 to %(most)d printable characters.") % {"most": MAX_REFERENCE}})
     wallet = account(organization.id, AccountKind.WALLET)
     moved = transfer(
         debit=bank.id,

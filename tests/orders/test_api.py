@@ -323,6 +323,8 @@ def test_lists_are_narrowed_and_pages_followed(market, client):
         ({"product": "7"}, 422),
         ({"placed_from": "yesterday"}, 422),
         ({"placed_until": "2026-02-30"}, 422),
+        ({"placed_until": "9999-12-31"}, 422),
+        ({"placed_from": "0001-01-01"}, 422),
         ({"client_reference": "\x00"}, 422),
         ({"stat": "paid"}, 422),
         ({"cursor": "rubbish"}, 400),

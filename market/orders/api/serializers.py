@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from market.api.serializers import KeyField, StrictSerializer, TextField, WholeNumberField
+from market.api.serializers import DayField, KeyField, StrictSerializer, TextField, WholeNumberField
 from market.orders.models import Order
 from market.orders.selectors import acts_open_to
 from market.orders.services.placing import MAX_PURPOSE, MAX_QUANTITY, MAX_REFERENCE
@@ -27,8 +27,8 @@ class OrderFilters(StrictSerializer):
     state = serializers.ChoiceField(OrderState.choices, required=False)
     product = KeyField(required=False)
     client_reference = TextField(max_length=MAX_REFERENCE, required=False)
-    placed_from = serializers.DateField(required=False, help_text="First business day (Asia/Shanghai), included.")
-    placed_until = serializers.DateField(required=False, help_text="Last business day (Asia/Shanghai), included.")
+    placed_from = DayField(required=False, help_text="First business day (Asia/Shanghai), included.")
+    placed_until = DayField(required=False, help_text="Last business day (Asia/Shanghai), included.")
 
 
 class PartySerializer(serializers.Serializer):
