@@ -11,6 +11,14 @@ class OfferNotOrderable(BusinessError):
     title = _("This offer cannot be ordered")
 
 
+class OfferAnswersQuote(BusinessError):
+    """The offer is part of a quote and ends there; carries the quote's key as ``quote``."""
+
+    code = "offer_answers_quote"
+    status = 409
+    title = _("This offer answers a quote")
+
+
 class ApprovalNeeded(BusinessError):
     """Important data (GB/T 43697-2024) is sold only to a buyer for whom a private offer was made."""
 

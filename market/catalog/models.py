@@ -165,7 +165,9 @@ class Offer(models.Model):
     """WHY: an immutable price with its licence terms; an order refers to the very offer it accepted.
 
     ``buyer_org`` makes it private to one buyer. ``amount`` is the price of one unit in fen, before nothing and after
-    all: commission and VAT are taken out of it at capture.
+    all: commission and VAT are taken out of it at capture. After ``valid_until`` it can no longer be ordered.
+    ``quote_id`` names the quote it answers (a row of a higher room, hence no foreign key): it is ordered by accepting
+    that quote, and a quote has one active offer at a time.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -179,6 +181,8 @@ class Offer(models.Model):
     buyer_org = models.ForeignKey(
         Organization, models.PROTECT, null=True, blank=True, related_name="private_offers", verbose_name=_("only for")
     )
+    valid_until = models.DateTimeField(_("valid until"), null=True, blank=True)
+    quote_id = models.UUIDField(_("answers quote"), null=True, editable=False)
     state = models.CharField(_("state"), max_length=16, choices=OfferState, default=OfferState.ACTIVE)
     created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
 
@@ -196,6 +200,16 @@ class Offer(models.Model):
             models.CheckConstraint(name="offer_currency_code", condition=Q(currency__regex="^[A-Z]{3}$")),
             models.CheckConstraint(
                 name="offer_acceptance_days", condition=Q(acceptance_days__gte=1, acceptance_days__lte=90)
+            ),
+            models.CheckConstraint(
+                name="offer_valid_after_creation",
+                condition=Q(valid_until=None) | Q(valid_until__gt=F("created_at")),
+            ),
+            models.CheckConstraint(
+                name="offer_of_quote_is_private", condition=Q(quote_id=None) | Q(buyer_org__isnull=False)
+            ),
+            models.UniqueConstraint(
+                fields=["quote_id"], condition=Q(state=OfferState.ACTIVE), name="offer_one_active_per_quote"
             ),
         ]
         indexes = [models.Index(fields=["product", "state"], name="offer_of_product")]

@@ -35,6 +35,7 @@ from market.catalog.states import (
     ProductState,
     RevisionState,
 )
+from market.kernel import clock
 from market.kernel.actors import SYSTEM, Actor
 from market.kernel.errors import NotFound
 
@@ -60,10 +61,11 @@ def manifest_sha256(revision_id: OuterRef) -> Subquery:
     return Subquery(files.annotate(manifest=Sha256(lines)).values("manifest"))
 
 
-def orderable_offer(offer_id: uuid.UUID, buyer_org_id: uuid.UUID) -> Offer:
+def orderable_offer(offer_id: uuid.UUID, buyer_org_id: uuid.UUID, quote_id: uuid.UUID | None = None) -> Offer:
     """The offer with product and vendor, and the product's latest published revision, all in one query.
 
     The revision comes as attributes ``revision_id``, ``revision_number`` and ``revision_manifest_sha256``.
+    ``quote_id`` is the quote that is being accepted: an offer that answers one is ordered through it alone.
 
     Raises ``NotFound`` for what this buyer may not know of (a product never listed, an offer private to another),
     ``OfferNotOrderable``, ``ApprovalNeeded``, or ``OrganizationNotTrading`` when the vendor may not sell now.
@@ -82,14 +84,18 @@ def orderable_offer(offer_id: uuid.UUID, buyer_org_id: uuid.UUID) -> Offer:
     )
     if offer is None:
         raise NotFound
-    _require_orderable(offer)
+    _require_orderable(offer, quote_id)
     return offer
 
 
-def _require_orderable(offer: Offer) -> None:
+def _require_orderable(offer: Offer, quote_id: uuid.UUID | None) -> None:
     product = offer.product
     if offer.state != OfferState.ACTIVE:
         raise OfferNotOrderable(_("The offer was withdrawn. Look up the product's current offers."))
+    if offer.valid_until is not None and offer.valid_until <= clock.now():
+        raise OfferNotOrderable(_("The offer has run out. Ask the vendor for a new one."))
+    if offer.quote_id not in (None, quote_id):
+        raise OfferNotOrderable(_("The offer answers your quote: accept it there."), quote=str(offer.quote_id))
     if product.state != ProductState.LISTED:
         raise OfferNotOrderable(_("The product is no longer listed, or suspended for now."))
     if offer.revision_id is None:
@@ -137,7 +143,7 @@ def _narrowed(products: QuerySet[Product], actor: Actor, filters: ProductFilters
     exact = {"kind": filters.kind, "sector": filters.sector, "grade": filters.grade, "vendor_org_id": filters.vendor}
     products = products.filter(**{name: value for name, value in exact.items() if value is not None})
     if filters.price_model is not None or filters.max_amount is not None:
-        priced = offers_visible_to(actor).filter(product=OuterRef("pk"), state=OfferState.ACTIVE)
+        priced = current_offers(actor).filter(product=OuterRef("pk"))
         if filters.price_model is not None:
             priced = priced.filter(price_model=filters.price_model)
         if filters.max_amount is not None:
@@ -161,9 +167,15 @@ def offers_visible_to(actor: Actor) -> QuerySet[Offer]:
     return Offer.objects.filter(Q(buyer_org=None) | Q(buyer_org=own) | Q(vendor_org_id=own))
 
 
+def current_offers(actor: Actor) -> QuerySet[Offer]:
+    """Offers the actor may see that stand now; those that answer a quote are shown by their quote."""
+    standing = Q(valid_until=None) | Q(valid_until__gt=clock.now())
+    return offers_visible_to(actor).filter(standing, state=OfferState.ACTIVE, quote_id=None)
+
+
 def with_offers(products: QuerySet[Product], actor: Actor) -> QuerySet[Product]:
     """The products with ``active_offers`` that the actor may see and the number of their ``latest_revision``."""
-    active = offers_visible_to(actor).filter(state=OfferState.ACTIVE).order_by("amount", "id")
+    active = current_offers(actor).order_by("amount", "id")
     latest = Revision.objects.filter(product=OuterRef("pk"), state=RevisionState.PUBLISHED).order_by("-number")
     return products.annotate(latest_revision=Subquery(latest.values("number")[:1])).prefetch_related(
         Prefetch("offers", active, to_attr="active_offers")

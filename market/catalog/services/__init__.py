@@ -2,7 +2,7 @@
 
 from market.catalog.services.assets import Upload, add_asset, add_assets, remove_asset
 from market.catalog.services.imports import ImportedFile, ImportedOffer, ImportedProduct, import_products
-from market.catalog.services.offers import create_offer, withdraw_offer
+from market.catalog.services.offers import create_offer, end_quoted_offers, withdraw_offer
 from market.catalog.services.products import (
     create_product,
     delist_product,
@@ -28,6 +28,7 @@ __all__ = [
     "edit_product",
     "edit_revision",
     "edit_vendor_profile",
+    "end_quoted_offers",
     "import_products",
     "publish_revision",
     "remove_asset",

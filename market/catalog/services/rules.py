@@ -1,6 +1,7 @@
 """What single acts and the bulk import both check, and how both describe a row in the evidence."""
 
 import contextlib
+import datetime
 import hashlib
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +18,7 @@ from market.catalog.models import Asset, Offer, Product, Revision
 from market.catalog.states import FROZEN, PRICED_AT_ORDER, Grade, PriceModel
 from market.catalog.table_schema import validate_table_schema
 from market.catalog.validators import clean_row, clean_text, validate_profile, validate_sample
+from market.kernel import clock
 from market.kernel.errors import InvalidInput
 from market.kernel.money import MAX_AMOUNT, to_text
 
@@ -33,6 +35,7 @@ PRODUCT_FIELDS = (
 """What a vendor says about a product, and may edit until it is submitted."""
 
 MAX_REASON = 5000
+MAX_VALIDITY = datetime.timedelta(days=366)
 
 
 class Findings:
@@ -89,6 +92,8 @@ def check_offer(offer: Offer, grade: str, findings: Findings, prefix: str = "") 
         findings.errors[f"{prefix}/amount"] = _("A free offer costs 0.")
     elif offer.price_model == PriceModel.ONE_OFF and not 0 < offer.amount <= MAX_AMOUNT:
         findings.errors[f"{prefix}/amount"] = _("From 0.01 to %(most)s yuan.") % {"most": to_text(MAX_AMOUNT)}
+    if offer.valid_until is not None and not clock.now() < offer.valid_until <= clock.now() + MAX_VALIDITY:
+        findings.errors[f"{prefix}/valid_until"] = _("A moment to come, within a year.")
     if grade == Grade.IMPORTANT and offer.buyer_org_id is None:
         findings.errors[f"{prefix}/buyer_org"] = _("Important data is offered to one named buyer at a time.")
 
@@ -140,6 +145,8 @@ def evidence_of_offer(offer: Offer) -> dict[str, Any]:
         "acceptance_days": offer.acceptance_days,
         "licence_sha256": hashlib.sha256(offer.licence.encode()).hexdigest(),
         "buyer_org_id": str(offer.buyer_org_id) if offer.buyer_org_id else None,
+        "valid_until": offer.valid_until.isoformat() if offer.valid_until else None,
+        "quote_id": str(offer.quote_id) if offer.quote_id else None,
     }
 
 

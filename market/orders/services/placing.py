@@ -42,12 +42,14 @@ def place(
     quantity: int,
     purpose: str,
     client_reference: str,
+    quote_id: uuid.UUID | None = None,
     also_insert: AlsoInsert = None,
 ) -> Order:
     """Order ``quantity`` units of an offer: freeze the terms, move the price from wallet to escrow, ask for delivery.
 
     Three statements in one transaction: offer, buyer, and one insert of everything. The product's latest published
     revision is what will be delivered. An order that read the offer before its withdrawal committed stands.
+    ``quote_id`` is set by the negotiation room, when the offer answers a quote that is being accepted.
 
     Raises ``InvalidInput``, ``Forbidden``, ``NotFound``, ``OfferNotOrderable``, ``ApprovalNeeded``,
     ``OrganizationNotTrading``, ``OwnOffer``, ``WalletMissing``, ``InsufficientFunds`` (with ``needed`` and
@@ -61,7 +63,7 @@ def place(
     try:
         # No savepoint of its own: a refusal ends the caller's transaction too, and two round trips are saved.
         with posting(), transaction.atomic(savepoint=False):
-            offer = orderable_offer(offer_id, actor.organization_id)
+            offer = orderable_offer(offer_id, actor.organization_id, quote_id)
             buyer = organization_with_accounts(
                 actor.organization_id, AccountKind.WALLET, AccountKind.ESCROW, currency=offer.currency
             )
