@@ -229,6 +229,7 @@ SPECTACULAR_SETTINGS = {
         "AccountKind": "market.ledger.states.AccountKind",
         "OrderState": "market.orders.states.OrderState",
         "OrganizationState": "accounts.states.OrganizationState",
+        "PayoutState": "market.settlement.states.PayoutState",
         "ProductKind": "market.catalog.states.ProductKind",
         "ProductState": "market.catalog.states.ProductState",
         "RevisionState": "market.catalog.states.RevisionState",

@@ -6,9 +6,15 @@ import uuid
 from collections.abc import Sequence
 
 from django.db import connection
+from django.db.models import QuerySet
 
+from accounts.states import Capacity
+from market.kernel.actors import SYSTEM, Actor
+from market.kernel.errors import NotFound
 from market.settlement.errors import NoFeeSchedule
-from market.settlement.models import FeeSchedule
+from market.settlement.models import BatchLine, Capture, FeeSchedule, Payout, SettlementBatch
+
+_SEE_ALL = frozenset({Capacity.OPERATOR, Capacity.REGULATOR})
 
 
 def schedule_in_force(at: datetime.datetime) -> FeeSchedule:
@@ -75,3 +81,51 @@ def sales(order_ids: Sequence[uuid.UUID], at: datetime.datetime) -> list[Sale]:
     with connection.cursor() as cursor:
         cursor.execute(SALES, [at, list(order_ids)])
         return [Sale(*row) for row in cursor.fetchall()]
+
+
+def _own(rows: QuerySet, actor: Actor) -> QuerySet:
+    """Everything for operators and auditors, else what the actor's organisation earned as a vendor."""
+    if actor is SYSTEM or actor.capacities & _SEE_ALL:
+        return rows
+    return rows.filter(vendor_org_id=actor.organization_id)
+
+
+def fee_schedules() -> QuerySet[FeeSchedule]:
+    """Every version of the fees; they are no secret."""
+    return FeeSchedule.objects.all()
+
+
+def captures_visible_to(actor: Actor) -> QuerySet[Capture]:
+    """Captures with what a line about them shows."""
+    return _own(Capture.objects.select_related("order", "vendor_org", "schedule"), actor)
+
+
+def batches_visible_to(actor: Actor) -> QuerySet[SettlementBatch]:
+    """Batches with their vendor and payouts: two queries however many."""
+    return _own(SettlementBatch.objects.select_related("vendor_org").prefetch_related("payouts"), actor)
+
+
+def batch_visible_to(actor: Actor, batch_id: uuid.UUID) -> SettlementBatch:
+    """One batch. Raises ``NotFound`` also for other vendors' batches."""
+    found = batches_visible_to(actor).filter(id=batch_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def lines_of(batch: SettlementBatch) -> QuerySet[BatchLine]:
+    """The lines of a batch with capture, order and fee schedule."""
+    return BatchLine.objects.filter(batch=batch).select_related("capture__order", "capture__schedule")
+
+
+def payouts_visible_to(actor: Actor) -> QuerySet[Payout]:
+    """Payouts with their vendor and batch."""
+    return _own(Payout.objects.select_related("vendor_org", "batch"), actor)
+
+
+def payout_visible_to(actor: Actor, payout_id: uuid.UUID) -> Payout:
+    """One payout. Raises ``NotFound`` also for other vendors' payouts."""
+    found = payouts_visible_to(actor).filter(id=payout_id).first()
+    if found is None:
+        raise NotFound
+    return found

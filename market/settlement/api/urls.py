@@ -1,1 +1,11 @@
-urlpatterns = []
+from django.urls import path
+
+from market.settlement.api import views
+
+urlpatterns = [
+    path("settlement/batches", views.Batches.as_view(), name="settlement-batches"),
+    path("settlement/batches/<uuid:batch_id>", views.BatchDetail.as_view(), name="settlement-batch"),
+    path("settlement/payouts", views.Payouts.as_view(), name="settlement-payouts"),
+    path("settlement/payouts/<uuid:payout_id>", views.PayoutDetail.as_view(), name="settlement-payout"),
+    path("settlement/fee-schedules", views.FeeSchedules.as_view(), name="settlement-fee-schedules"),
+]
