@@ -13,10 +13,25 @@ import httpx
 import pytest
 import redis
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connection
 from playwright.sync_api import Browser, sync_playwright
 
 from settings.embedded import free_port
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_from_last_time() -> None:
+    """This process's own files and Redis databases outlive it; each run starts without them."""
+    shutil.rmtree(settings.VAR_DIR, ignore_errors=True)
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.flushdb()
+
+
+@pytest.fixture(autouse=True)
+def nothing_cached() -> None:
+    """One test's throttles and counters are not another's."""
+    cache.clear()
 
 
 @pytest.fixture

@@ -73,9 +73,11 @@ def test_the_image_copies_what_exists_and_does_not_run_as_root():
     assert any(line[0] == "HEALTHCHECK" for line in lines)
 
 
-def test_the_image_holds_every_room():
+def test_the_image_holds_every_room_and_the_translations():
+    needed = {room.split(".")[0] for room in settings.ROOMS} | {"settings"}
+    needed |= {path.name for path in settings.LOCALE_PATHS if path.exists()}
     sources = {word.rstrip("/") for line in dockerfile() if line[0] == "COPY" for word in line[1:-1]}
-    assert {room.split(".")[0] for room in settings.ROOMS} | {"settings"} <= sources
+    assert needed <= sources
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
