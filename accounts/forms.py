@@ -22,7 +22,7 @@ class OrganizationForm(forms.ModelForm):
     """An organisation's facts."""
 
     capacities = forms.MultipleChoiceField(
-        label=_("capacities"), choices=Capacity, widget=UnfoldAdminCheckboxSelectMultipleWidget
+        label=_("Capacities"), choices=Capacity, widget=UnfoldAdminCheckboxSelectMultipleWidget
     )
 
     class Meta:
@@ -33,10 +33,10 @@ class OrganizationForm(forms.ModelForm):
 class MemberForm(forms.ModelForm):
     """A person, new or known, and the role in an organisation."""
 
-    email = forms.EmailField(label=_("e-mail"), widget=UnfoldAdminEmailInputWidget)
-    name = forms.CharField(label=_("name"), max_length=100, required=False, widget=UnfoldAdminTextInputWidget)
+    email = forms.EmailField(label=_("E-mail"), widget=UnfoldAdminEmailInputWidget)
+    name = forms.CharField(label=_("Name"), max_length=100, required=False, widget=UnfoldAdminTextInputWidget)
     password = forms.CharField(
-        label=_("first password"),
+        label=_("First password"),
         required=False,
         strip=False,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
@@ -71,9 +71,9 @@ class PasswordForm(forms.Form):
 class TokenForm(forms.ModelForm):
     """What a new token is for."""
 
-    scopes = forms.MultipleChoiceField(label=_("scopes"), choices=Scope, widget=UnfoldAdminCheckboxSelectMultipleWidget)
+    scopes = forms.MultipleChoiceField(label=_("Scopes"), choices=Scope, widget=UnfoldAdminCheckboxSelectMultipleWidget)
     days = forms.IntegerField(
-        label=_("days until it expires"),
+        label=_("Days until it expires"),
         min_value=1,
         max_value=MAX_LIFETIME.days,
         initial=DEFAULT_LIFETIME.days,
