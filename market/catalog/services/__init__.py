@@ -12,7 +12,7 @@ from market.catalog.services.products import (
 )
 from market.catalog.services.reviews import decide_review, submit_product
 from market.catalog.services.revisions import edit_revision, publish_revision, revoke_revision, start_revision
-from market.catalog.services.vendors import edit_vendor_profile
+from market.catalog.services.vendors import edit_vendor_profile, import_vendor_profiles
 
 __all__ = [
     "ImportedFile",
@@ -30,6 +30,7 @@ __all__ = [
     "edit_vendor_profile",
     "end_quoted_offers",
     "import_products",
+    "import_vendor_profiles",
     "publish_revision",
     "remove_asset",
     "resume_product",
