@@ -5,7 +5,7 @@ from market.kernel.states import TransitionTable
 
 
 class ReportState(models.TextChoices):
-    """Where an export stands."""
+    """Where an export stands. ``failed`` is left only when an operator sends its dead letter back to work."""
 
     QUEUED = "queued", _("queued")
     RUNNING = "running", _("running")
@@ -17,5 +17,6 @@ REPORT_MOVES = TransitionTable(
     {
         ReportState.QUEUED: [ReportState.RUNNING, ReportState.FAILED],
         ReportState.RUNNING: [ReportState.RUNNING, ReportState.DONE, ReportState.FAILED],
+        ReportState.FAILED: [ReportState.RUNNING, ReportState.FAILED],
     }
 )
