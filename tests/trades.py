@@ -1,11 +1,7 @@
-"""Whole trades as rows, without the services that would make them: for tests of what is shown and exported."""
+"""Whole trades through the services, for tests of what is shown and exported."""
 
 import datetime
-import hashlib
-from collections.abc import Iterable
 
-from accounts.models import Organization, User
-from market.audit.services import event
 from market.catalog.models import Offer, Review, VendorProfile
 from market.catalog.states import ReviewDecision
 from market.delivery.models import Delivery, Entitlement, Receipt
@@ -13,139 +9,59 @@ from market.delivery.states import DeliveryState
 from market.kernel import clock
 from market.kernel.actors import SYSTEM
 from market.kernel.database import insert_together
-from market.kernel.identifiers import short_code, uuid7
-from market.kernel.money import share
-from market.ledger.models import Account
-from market.ledger.services import transfer
-from market.ledger.states import AccountKind, TransferKind
-from market.orders.models import Order, OrderTerms
-from market.orders.states import OrderState
-from market.outbox.models import Job
-from market.settlement.models import BatchLine, Capture, FeeSchedule, Payout, SettlementBatch
+from market.kernel.identifiers import uuid7
+from market.orders import services as orders
+from market.orders.models import Order
+from market.settlement import services as settlement
+from market.settlement.models import FeeSchedule
 from tests import factories
 
-SETTLED = (OrderState.SETTLED,)
 
-
-def an_order(market: factories.Market, **fields) -> Order:
-    """An unsaved order of the market's offer; settled unless ``state`` says otherwise."""
-    order_id = uuid7()
-    now = clock.now()
-    offer: Offer = fields.pop("offer", market.offer)
-    state = fields.get("state", OrderState.SETTLED)
-    defaults = {
-        "number": f"QS{short_code(order_id)}",
-        "buyer_org": market.buyer,
-        "vendor_org_id": offer.vendor_org_id,
-        "product_id": offer.product_id,
-        "offer": offer,
-        "revision": offer.product.revisions.first(),
-        "placed_by": market.purchaser.user,
-        "quantity": 1,
-        "amount": offer.amount,
-        "purpose": "Research",
-        "client_reference": f"PO-{order_id}",
-        "terms_sha256": hashlib.sha256(order_id.bytes).hexdigest(),
-        "state": state,
-        "placed_at": now,
-    }
-    if state in (OrderState.SETTLED, OrderState.DELIVERED, OrderState.ACCEPTED):
-        defaults |= {"delivered_at": now, "acceptance_due_at": now + datetime.timedelta(days=7)}
-    if state in (OrderState.SETTLED, OrderState.ACCEPTED):
-        defaults |= {"accepted_at": now, "closed_at": now}
-    return Order(id=order_id, **defaults | fields)
-
-
-def schedule() -> FeeSchedule:
-    """The fee schedule of all trades here: 5 % commission, 6 % VAT."""
-    found = FeeSchedule.objects.order_by("version").first()
-    return found or FeeSchedule.objects.create(version=1, commission_bps=500, effective_from=clock.now())
-
-
-def account(organization: Organization, kind: str) -> Account:
-    """The organisation's account, opened if need be."""
-    return Account.objects.filter(organization=organization, kind=kind).first() or Account.objects.create(
-        organization=organization, kind=kind, balance=0 if kind in ("wallet", "escrow", "payable") else None
+def place(market: factories.Market, reference: str = "", offer: Offer | None = None) -> Order:
+    """An order paid into escrow."""
+    return orders.place(
+        actor=factories.actor_of(market.purchaser),
+        offer_id=(offer or market.offer).id,
+        quantity=1,
+        purpose="Research",
+        client_reference=reference or f"PO-{uuid7()}",
+        also_insert=None,
     )
 
 
-def capture_of(order: Order) -> Capture:
-    """An unsaved division of the order's amount."""
-    commission, vat = share(order.amount, 500), share(order.amount, 600)
-    return Capture(
-        order=order,
-        vendor_org_id=order.vendor_org_id,
-        schedule=schedule(),
-        gross=order.amount,
-        net=order.amount - commission - vat,
-        commission=commission,
-        vat=vat,
-    )
+def deliver(order: Order) -> None:
+    """Hand it over without any file."""
+    orders.mark_delivering(order_id=order.id)
+    orders.mark_delivered(order_id=order.id)
 
 
-def settle(orders: Iterable[Order]) -> None:
-    """Insert settled orders of one vendor with all their money, one batch and its payout."""
-    orders = list(orders)
-    vendor = Organization.objects.get(id=orders[0].vendor_org_id)
-    buyer = orders[0].buyer_org
-    captures = [capture_of(order) for order in orders]
-    sums = {name: sum(getattr(row, name) for row in captures) for name in ("gross", "net", "commission", "vat")}
-    batch = SettlementBatch(vendor_org=vendor, cutoff=clock.now(), order_count=len(orders), **sums)
-    payout = Payout(batch=batch, vendor_org=vendor, amount=sums["net"], reference=short_code(batch.id, 12))
-    bank = Account.objects.filter(kind=AccountKind.BANK).first()
-    insert_together(
-        orders,
-        captures,
-        batch,
-        [BatchLine(batch=batch, capture=row, vendor_org_id=vendor.id) for row in captures],
-        payout,
-        [
-            event("order.settled", actor=SYSTEM, subject=("order", order.id), vendor_org_id=vendor.id)
-            for order in orders
-        ],
-    )
-    for order, row in zip(orders, captures, strict=True):
-        legs = {
-            TransferKind.ESCROW: (account(buyer, AccountKind.WALLET), account(buyer, AccountKind.ESCROW), order.amount),
-            TransferKind.CAPTURE_NET: (
-                account(buyer, AccountKind.ESCROW),
-                account(vendor, AccountKind.PAYABLE),
-                row.net,
-            ),
-            TransferKind.CAPTURE_COMMISSION: (
-                account(buyer, AccountKind.ESCROW),
-                account(vendor, AccountKind.COMMISSION),
-                row.commission,
-            ),
-            TransferKind.CAPTURE_VAT: (account(buyer, AccountKind.ESCROW), account(vendor, AccountKind.VAT), row.vat),
-        }
-        for kind, (debit, credit, amount) in legs.items():
-            move(kind, debit, credit, amount, ("order", order.id))
-    move(TransferKind.PAYOUT, account(vendor, AccountKind.PAYABLE), bank, payout.amount, ("payout", payout.id))
+def accept(market: factories.Market, order: Order) -> None:
+    """Deliver and accept it, and divide its money."""
+    if not FeeSchedule.objects.exists():
+        FeeSchedule.objects.create(
+            version=1, commission_bps=500, effective_from=clock.now() - datetime.timedelta(days=365)
+        )
+    deliver(order)
+    orders.accept(actor=factories.actor_of(market.purchaser), order_id=order.id)
+    settlement.capture_many(order_ids=[order.id])
 
 
-def move(kind: str, debit: Account, credit: Account, amount: int, subject: tuple) -> None:
-    """Post one transfer."""
-    key = f"{subject[0]}:{subject[1]}:{kind}"
-    insert_together(
-        transfer(debit=debit.id, credit=credit.id, amount=amount, kind=kind, subject=subject, business_key=key)
-    )
+def settle(market: factories.Market, *placed: Order) -> None:
+    """Accept the orders two days ago, and settle them today."""
+    with clock.frozen_at(clock.now() - datetime.timedelta(days=2)):
+        for order in placed:
+            accept(market, order)
+    settlement.run_settlement(actor=SYSTEM, cutoff=clock.business_midnight(clock.business_date()))
 
 
-def whole_trade(market: factories.Market, reviewer: User | None = None) -> Order:
+def whole_trade(market: factories.Market) -> Order:
     """One settled order with a row in every table a trade leaves something in."""
-    order = an_order(market)
-    settle([order])
-    document = '{"amount":10000}'
-    terms = OrderTerms(order=order, document=document, sha256=hashlib.sha256(document.encode()).hexdigest())
-    entitlement = Entitlement(
-        order=order,
-        buyer_org=market.buyer,
-        vendor_org_id=order.vendor_org_id,
-        product_id=order.product_id,
-        revision=order.revision,
-    )
+    with clock.frozen_at(clock.now() - datetime.timedelta(days=3)):
+        order = place(market)
+    settle(market, order)
+    order.refresh_from_db()
     parties = {"buyer_org_id": market.buyer.id, "vendor_org_id": order.vendor_org_id}
+    entitlement = Entitlement(order=order, product_id=order.product_id, revision=order.revision, **parties)
     delivery = Delivery(
         order=order, number=1, job_id=uuid7(), state=DeliveryState.HANDED_OVER, finished_at=clock.now(), **parties
     )
@@ -164,13 +80,12 @@ def whole_trade(market: factories.Market, reviewer: User | None = None) -> Order
         vendor_org_id=order.vendor_org_id,
         submitted_by=market.lister.user,
         decision=ReviewDecision.APPROVED,
-        decided_by=reviewer or market.operator.user,
+        decided_by=market.operator.user,
         decided_at=clock.now(),
     )
     profile = None
     if not VendorProfile.objects.filter(organization=market.vendor).exists():
         profile = VendorProfile(organization=market.vendor, sector="M")
-    job = Job(kind="delivery.deliver", key=f"{order.id}:1", subject_id=order.id)
-    insert_together(terms, entitlement, delivery, receipt, review, profile, job)
+    insert_together(entitlement, delivery, receipt, review, profile)
     factories.api_client(market.lister)
     return order

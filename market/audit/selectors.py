@@ -30,3 +30,13 @@ def event_names() -> list[str]:
             """
         )
         return [name for (name,) in cursor.fetchall()]
+
+
+def events(*, name: str | None = None, subject: uuid.UUID | None = None) -> QuerySet[AuditEvent]:
+    """Events by name, by subject, or both; all of them when neither is given. For those who may see everything."""
+    found = AuditEvent.objects.all()
+    if name:
+        found = found.filter(name=name)
+    if subject:
+        found = found.filter(subject_id=subject)
+    return found

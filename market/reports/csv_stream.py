@@ -1,5 +1,5 @@
-"""A report's file as a stream: PostgreSQL writes the CSV (RFC 4180 but for the line feed alone at the end of lines), and
-it passes through here in pieces, counted and hashed, never held."""
+"""A report's file as a stream: PostgreSQL writes the CSV (RFC 4180, but a line ends with LF alone), and it passes
+through here in pieces, counted and hashed, never held."""
 
 import contextlib
 import hashlib

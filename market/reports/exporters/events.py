@@ -14,7 +14,7 @@ from market.reports.exporters.parameters import EventParameters, given, within
 
 def rows(parameters: Mapping[str, Any]) -> QuerySet[AuditEvent]:
     """Events of acts in the period."""
-    condition = within("occurred_at", parameters.get("date_from"), parameters.get("date_to"))
+    condition = within("occurred_at", parameters.get("date_from"), parameters.get("date_until"))
     condition &= given({"name": parameters.get("name"), "subject_id": parameters.get("subject")})
     if organization := parameters.get("organization"):
         condition &= (

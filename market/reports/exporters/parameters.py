@@ -9,13 +9,13 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from accounts.states import Capacity
-from market.api.serializers import StrictSerializer
+from market.api.serializers import KeyField, StrictSerializer, TextField
 from market.kernel import clock
 from market.ledger.states import TransferKind
 from market.orders.states import OrderState
 
 
-class OrganizationField(serializers.UUIDField):
+class OrganizationField(KeyField):
     """The key of an organisation; ``capacity`` tells the form which ones to offer."""
 
     def __init__(self, *, capacity: str = "", **kwargs: Any) -> None:
@@ -29,7 +29,7 @@ class PeriodParameters(StrictSerializer):
     date_from = serializers.DateField(
         required=False, label=_("From (business day)"), help_text=_("First business day (Asia/Shanghai), included.")
     )
-    date_to = serializers.DateField(
+    date_until = serializers.DateField(
         required=False, label=_("To (business day)"), help_text=_("Last business day (Asia/Shanghai), included.")
     )
     for_spreadsheet = serializers.BooleanField(
@@ -39,12 +39,12 @@ class PeriodParameters(StrictSerializer):
     )
 
     def validate(self, values: dict[str, Any]) -> dict[str, Any]:
-        first, last = values.get("date_from"), values.get("date_to")
-        for name in ("date_from", "date_to"):
+        first, last = values.get("date_from"), values.get("date_until")
+        for name in ("date_from", "date_until"):
             if values.get(name) and not 1991 < values[name].year < 9999:
                 raise serializers.ValidationError({name: _("Give a year from 1992 to 9998.")})
         if first and last and last < first:
-            raise serializers.ValidationError({"date_to": _("The last day is before the first.")})
+            raise serializers.ValidationError({"date_until": _("The last day is before the first.")})
         return values
 
 
@@ -69,19 +69,17 @@ class EventParameters(PeriodParameters):
     organization = OrganizationField(
         required=False, label=_("Organisation"), help_text=_("Who acted, or whom it concerned.")
     )
-    name = serializers.CharField(required=False, max_length=64, label=_("Act"), help_text=_("Such as order.placed."))
-    subject = serializers.UUIDField(
-        required=False, label=_("Subject"), help_text=_("Key of the order, product or organisation.")
-    )
+    name = TextField(required=False, max_length=64, label=_("Act"), help_text=_("Such as order.placed."))
+    subject = KeyField(required=False, label=_("Subject"), help_text=_("Key of the order, product or organisation."))
 
 
-def within(field: str, date_from: datetime.date | None, date_to: datetime.date | None) -> Q:
+def within(field: str, date_from: datetime.date | None, date_until: datetime.date | None) -> Q:
     """The condition that ``field`` lies in the period of business days."""
     condition = Q()
     if date_from:
         condition &= Q(**{f"{field}__gte": clock.business_midnight(date_from)})
-    if date_to:
-        condition &= Q(**{f"{field}__lt": clock.business_midnight(date_to + datetime.timedelta(days=1))})
+    if date_until:
+        condition &= Q(**{f"{field}__lt": clock.business_midnight(date_until + datetime.timedelta(days=1))})
     return condition
 
 

@@ -17,7 +17,7 @@ PAYOUTS = "capture__batch_line__batch__payouts"
 def rows(parameters: Mapping[str, Any]) -> QuerySet[Order]:
     """Orders placed in the period. A batch has one payout that has not bounced, at most: no line is doubled."""
     return Order.objects.filter(
-        within("placed_at", parameters.get("date_from"), parameters.get("date_to")),
+        within("placed_at", parameters.get("date_from"), parameters.get("date_until")),
         given(
             {
                 "vendor_org_id": parameters.get("vendor"),

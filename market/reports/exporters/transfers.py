@@ -13,7 +13,7 @@ from market.reports.exporters.parameters import TransferParameters, given, withi
 
 def rows(parameters: Mapping[str, Any]) -> QuerySet[Transfer]:
     """Transfers posted in the period."""
-    condition = within("posted_at", parameters.get("date_from"), parameters.get("date_to"))
+    condition = within("posted_at", parameters.get("date_from"), parameters.get("date_until"))
     condition &= given({"kind": parameters.get("kind")})
     if organization := parameters.get("organization"):
         condition &= Q(debit_account__organization_id=organization) | Q(credit_account__organization_id=organization)
