@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import httpx
+import hypothesis
 import pytest
 import redis
 from django.conf import settings
@@ -18,6 +19,22 @@ from django.db import connection
 from playwright.sync_api import Browser, sync_playwright
 
 from settings.embedded import free_port
+
+
+# How long an example takes says more about the machine's load than about our code.
+hypothesis.settings.register_profile("qianshu", deadline=None)
+hypothesis.settings.load_profile("qianshu")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker) -> Iterator[None]:
+    """The test database, left by everybody before it is dropped: a killed worker's connection ends a moment after it."""
+    yield
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 @pytest.fixture(scope="session", autouse=True)
