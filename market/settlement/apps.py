@@ -10,5 +10,6 @@ class SettlementConfig(AppConfig):
     verbose_name = _("What the vendor earns")
 
     def ready(self) -> None:
-        """Handlers need models, which exist only now."""
+        """Handlers and panels need models, which exist only now."""
         import_module("market.settlement.handlers")
+        import_module("market.settlement.panels")

@@ -36,6 +36,7 @@ class FeeSchedule(models.Model):
                 name="fee_schedule_leaves_something",
                 condition=Q(commission_bps__lte=BPS - F("vat_general_bps"))
                 & Q(commission_bps__lte=BPS - F("vat_small_scale_bps")),
+                violation_error_message=_("Commission and VAT together leave the vendor less than nothing."),
             ),
         ]
 
@@ -73,7 +74,7 @@ class Capture(models.Model):
         indexes = [models.Index(fields=["vendor_org", "captured_at"], name="capture_of_vendor")]
 
     def __str__(self) -> str:
-        return f"{self.order_id} {self.gross}"
+        return self.order.number
 
 
 class SettlementBatch(models.Model):
@@ -105,7 +106,7 @@ class SettlementBatch(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.vendor_org_id} {self.cutoff:%Y-%m-%d}"
+        return clock.business_date(self.cutoff).isoformat()
 
 
 class BatchLine(models.Model):

@@ -26,4 +26,4 @@ class PayoutHold(models.TextChoices):
 
     NO_BANK_ACCOUNT = "no_bank_account", _("the vendor has no bank account on file")
     NOT_VERIFIED = "not_verified", _("the vendor is not verified for trading")
-    CAME_BACK = "came_back", _("the last payment came back: check the bank account, then send")
+    CAME_BACK = "came_back", _("the last payment came back")

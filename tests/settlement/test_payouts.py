@@ -63,7 +63,7 @@ class TestSend:
 
     def test_a_reference_fits_a_payment_message(self):
         """ISO 20022 allows 35 characters for an end-to-end identification."""
-        assert re.fullmatch(r"QS[0-9A-F]{32}", payout_of(market_with_fees()).reference)
+        assert re.fullmatch(r"QS\d{8}[A-Z2-7]{13}", payout_of(market_with_fees()).reference)
 
 
 @pytest.mark.django_db

@@ -6,7 +6,7 @@ _VENDOR = {"id": "019b0a54-2222-7d3a-8f57-2b9d3c1e7a10", "name": "黔云数据�
 _BATCH_ID = "019b0f10-1a2b-7c3d-9e4f-5a6b7c8d9e0f"
 _PAYMENT = {
     "id": "019b0f10-1a2b-7c3d-9e4f-5a6b7c8d9e10",
-    "reference": "QS019B0F101A2B7C3D9E4F5A6B7C8D9E10",
+    "reference": "QS20261124K5DPQ3ZWXA7TM",
     "amount": 26802,
     "currency": "CNY",
     "state": "sent",

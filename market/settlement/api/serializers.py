@@ -3,7 +3,7 @@
 from rest_framework import serializers
 
 from accounts.states import TaxpayerType
-from market.api.serializers import KeyField, StrictSerializer
+from market.api.serializers import DayField, KeyField, StrictSerializer
 from market.kernel import clock
 from market.settlement.models import FeeSchedule, Payout
 from market.settlement.states import PAYOUT_MOVES, PayoutHold, PayoutState
@@ -13,7 +13,7 @@ class BatchFilters(StrictSerializer):
     """What a list of batches can be narrowed by."""
 
     vendor = KeyField(required=False)
-    cutoff = serializers.DateField(required=False, help_text="Captured before this day (Asia/Shanghai).")
+    cutoff = DayField(required=False, help_text="Captured before this day (Asia/Shanghai).")
 
 
 class PayoutFilters(StrictSerializer):

@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'fee schedule',
                 'verbose_name_plural': 'fee schedules',
                 'ordering': ('-version',),
-                'constraints': [models.CheckConstraint(condition=models.Q(('commission_bps__lte', django.db.models.expressions.CombinedExpression(models.Value(10000), '-', models.F('vat_general_bps'))), ('commission_bps__lte', django.db.models.expressions.CombinedExpression(models.Value(10000), '-', models.F('vat_small_scale_bps')))), name='fee_schedule_leaves_something')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('commission_bps__lte', django.db.models.expressions.CombinedExpression(models.Value(10000), '-', models.F('vat_general_bps'))), ('commission_bps__lte', django.db.models.expressions.CombinedExpression(models.Value(10000), '-', models.F('vat_small_scale_bps')))), name='fee_schedule_leaves_something', violation_error_message='Commission and VAT together leave the vendor less than nothing.')],
             },
         ),
         migrations.CreateModel(
@@ -84,7 +84,7 @@ class Migration(migrations.Migration):
                 ('currency', models.CharField(default='CNY', max_length=3, verbose_name='currency')),
                 ('reference', models.CharField(max_length=35, unique=True, verbose_name='payment reference')),
                 ('state', models.CharField(choices=[('pending', 'pending'), ('sent', 'sent'), ('confirmed', 'confirmed'), ('bounced', 'bounced')], default='pending', max_length=16, verbose_name='state')),
-                ('hold', models.CharField(blank=True, choices=[('no_bank_account', 'the vendor has no bank account on file'), ('not_verified', 'the vendor is not verified for trading'), ('came_back', 'the last payment came back: check the bank account, then send')], max_length=32, verbose_name='waits because')),
+                ('hold', models.CharField(blank=True, choices=[('no_bank_account', 'the vendor has no bank account on file'), ('not_verified', 'the vendor is not verified for trading'), ('came_back', 'the last payment came back')], max_length=32, verbose_name='waits because')),
                 ('bank_account', models.CharField(blank=True, max_length=34, verbose_name='to bank account')),
                 ('sent_at', models.DateTimeField(null=True, verbose_name='sent')),
                 ('ended_at', models.DateTimeField(null=True, verbose_name='confirmed or bounced')),

@@ -15,7 +15,7 @@ from market.kernel import clock
 from market.kernel.actors import Actor
 from market.kernel.database import insert_together, move_state
 from market.kernel.errors import InvalidInput, NotFound
-from market.kernel.identifiers import uuid7
+from market.kernel.identifiers import short_code, uuid7
 from market.ledger.models import Account, Transfer
 from market.ledger.selectors import account
 from market.ledger.services import posting, transfer
@@ -34,7 +34,7 @@ def require_treasurer(actor: Actor) -> None:
 
 
 def new_payout(batch: SettlementBatch) -> Payout:
-    """An unsaved pending payment of the batch's net. Its reference is its own key, so that no two can be alike."""
+    """An unsaved pending payment of the batch's net; 23 letters and digits of reference, where a bank allows 35."""
     key = uuid7()
     return Payout(
         id=key,
@@ -42,7 +42,7 @@ def new_payout(batch: SettlementBatch) -> Payout:
         vendor_org_id=batch.vendor_org_id,
         amount=batch.net,
         currency=batch.currency,
-        reference=f"QS{key.hex.upper()}",
+        reference=f"QS{clock.business_date(batch.cutoff):%Y%m%d}{short_code(key, 13)}",
     )
 
 

@@ -1,0 +1,252 @@
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext_lazy as _
+
+from accounts.states import Role
+from market.kernel.actors import Actor
+from market.settlement import services
+from market.settlement.forms import FeeScheduleForm
+from market.settlement.models import BatchLine, Capture, FeeSchedule, Payout, SettlementBatch
+from market.settlement.states import PayoutState
+from market.workspaces.acts import Act, ReasonForm
+from market.workspaces.bases import OrganizationScope, OrganizationScopedAdmin, WorkspaceAdmin, WorkspaceInline
+from market.workspaces.columns import yuan
+from market.workspaces.filters import BusinessDayFilter
+from market.workspaces.sites import auditor_site, operator_site, vendor_site
+
+LINES_A_PAGE = 50
+NET, GROSS = yuan("net", _("net (yuan)")), yuan("gross", _("gross (yuan)"))
+COMMISSION, VAT = yuan("commission", _("commission (yuan)")), yuan("vat", _("VAT (yuan)"))
+AMOUNT = yuan("amount", _("amount (yuan)"))
+
+
+class EarningsMembers:
+    """On the vendor site, what the organisation earns is for those who handle its money."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self._may(request, (Role.OWNER, Role.FINANCE))
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self._may(request, (Role.OWNER, Role.FINANCE))
+
+
+class ReadFeeSchedules:
+    """How fee schedules look, on every site."""
+
+    icon = "percent"
+    list_display = ("version", "commission_bps", "vat_general_bps", "vat_small_scale_bps", "effective_from")
+    fields = (*list_display, "created_at")
+    readonly_fields = fields
+
+
+@admin.register(FeeSchedule, site=operator_site)
+class FeeScheduleAdmin(ReadFeeSchedules, WorkspaceAdmin):
+    form = FeeScheduleForm
+    add_roles = (Role.OPERATOR,)
+
+    def get_fields(self, request: HttpRequest, obj: FeeSchedule | None = None) -> tuple[str, ...]:
+        return FeeScheduleForm.Meta.fields if obj is None else self.fields
+
+    def get_readonly_fields(self, request: HttpRequest, obj: FeeSchedule | None = None) -> tuple[str, ...]:
+        return () if obj is None else self.readonly_fields
+
+    def save_model(self, request: HttpRequest, obj: FeeSchedule, form: ModelForm, change: bool) -> None:
+        made = services.create_fee_schedule(actor=self.actor(request), **form.cleaned_data)
+        obj.id, obj.version = made.id, made.version
+
+
+@admin.register(FeeSchedule, site=auditor_site)
+class AuditedFeeScheduleAdmin(ReadFeeSchedules, WorkspaceAdmin):
+    pass
+
+
+@admin.register(FeeSchedule, site=vendor_site)
+class PublishedFeeScheduleAdmin(EarningsMembers, ReadFeeSchedules, WorkspaceAdmin):
+    """Not scoped: every vendor pays by the same schedules."""
+
+
+class ReadCaptures:
+    """How captures look, on every site."""
+
+    icon = "call_split"
+    list_display = ("order", GROSS, NET, COMMISSION, VAT, "schedule", "captured_at")
+    list_filter = (("captured_at", BusinessDayFilter), "taxpayer_type")
+    list_select_related = ("order", "vendor_org", "schedule")
+    search_fields = ("order__number",)
+    fields = (
+        "order",
+        "vendor_org",
+        GROSS,
+        NET,
+        COMMISSION,
+        VAT,
+        "currency",
+        "schedule",
+        "taxpayer_type",
+        "captured_at",
+    )
+    readonly_fields = fields
+
+
+@admin.register(Capture, site=operator_site)
+@admin.register(Capture, site=auditor_site)
+class CaptureAdmin(ReadCaptures, WorkspaceAdmin):
+    list_display = ("order", "vendor_org", *ReadCaptures.list_display[1:])
+    search_fields = (*ReadCaptures.search_fields, "vendor_org__name")
+
+
+@admin.register(Capture, site=vendor_site)
+class OwnCaptureAdmin(EarningsMembers, ReadCaptures, OrganizationScopedAdmin):
+    pass
+
+
+class LinesInline(WorkspaceInline):
+    """The captured orders of a batch, a page at a time."""
+
+    model = BatchLine
+    verbose_name = _("order")
+    verbose_name_plural = _("orders")
+    per_page = LINES_A_PAGE
+    hide_title = True
+    fields = (
+        "order_number",
+        yuan("capture__gross", _("gross (yuan)")),
+        yuan("capture__net", _("net (yuan)")),
+        yuan("capture__commission", _("commission (yuan)")),
+        yuan("capture__vat", _("VAT (yuan)")),
+        "captured_at",
+    )
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).select_related("capture__order")
+
+    @admin.display(description=_("order number"))
+    def order_number(self, line: BatchLine) -> str:
+        return line.capture.order.number
+
+    @admin.display(description=_("captured"))
+    def captured_at(self, line: BatchLine) -> str:
+        return date_format(timezone.localtime(line.capture.captured_at), "DATETIME_FORMAT")
+
+
+class PayoutsInline(WorkspaceInline):
+    """The payments of a batch; more than one only when one bounced."""
+
+    model = Payout
+    fields = ("reference", AMOUNT, "state", "hold", "sent_at", "ended_at", "bounce_reason")
+    readonly_fields = fields
+    hide_title = True
+    show_change_link = True
+
+
+class OwnLinesInline(EarningsMembers, OrganizationScope, LinesInline):
+    pass
+
+
+class OwnPayoutsInline(EarningsMembers, OrganizationScope, PayoutsInline):
+    pass
+
+
+class ReadBatches:
+    """How batches look, on every site."""
+
+    icon = "account_balance"
+    list_display = ("cutoff", "order_count", GROSS, NET, COMMISSION, VAT, "created_at")
+    list_filter = (("cutoff", BusinessDayFilter),)
+    list_select_related = ("vendor_org",)
+    fields = ("vendor_org", "cutoff", "order_count", GROSS, NET, COMMISSION, VAT, "currency", "created_at")
+    readonly_fields = fields
+    inlines = (PayoutsInline, LinesInline)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).select_related("vendor_org")
+
+
+@admin.register(SettlementBatch, site=operator_site)
+@admin.register(SettlementBatch, site=auditor_site)
+class BatchAdmin(ReadBatches, WorkspaceAdmin):
+    list_display = ("vendor_org", *ReadBatches.list_display)
+    search_fields = ("vendor_org__name",)
+
+
+@admin.register(SettlementBatch, site=vendor_site)
+class OwnBatchAdmin(EarningsMembers, ReadBatches, OrganizationScopedAdmin):
+    inlines = (OwnPayoutsInline, OwnLinesInline)
+
+
+class ReadPayouts:
+    """How payouts look, on every site."""
+
+    icon = "payments"
+    list_display = ("reference", AMOUNT, "state", "hold", "sent_at")
+    list_filter = ("state", "hold", ("created_at", BusinessDayFilter))
+    list_select_related = ("vendor_org", "batch")
+    search_fields = ("reference",)
+    fields = (
+        "reference", "batch", "vendor_org", AMOUNT, "currency", "state", "hold", "bank_account",
+        "sent_at", "ended_at", "bounce_reason", "created_at",
+    )  # fmt: skip
+    readonly_fields = fields
+
+
+def payout_act(name: str, label: str, service: Any, state: str, **options: Any) -> Act:
+    """A button for treasurers on payouts in ``state``."""
+
+    def perform(actor: Actor, payout: Payout, answers: dict[str, Any]) -> None:
+        service(actor=actor, payout_id=payout.id, **answers)
+
+    def is_offered(actor: Actor, payout: Payout) -> bool:
+        return actor.role in (Role.OPERATOR, Role.FINANCE) and payout.state == state
+
+    return Act(name, label, perform, is_offered, **options)
+
+
+@admin.register(Payout, site=operator_site)
+class PayoutAdmin(ReadPayouts, WorkspaceAdmin):
+    list_display = ("reference", "vendor_org", *ReadPayouts.list_display[1:])
+    search_fields = (*ReadPayouts.search_fields, "vendor_org__name")
+    acts = (
+        payout_act(
+            "send",
+            _("Send"),
+            services.send_payout,
+            PayoutState.PENDING,
+            explanation=_(
+                "It goes to the bank account that the vendor has on file now: check it if the last payment came back."
+            ),
+        ),
+        payout_act(
+            "confirm",
+            _("Confirm"),
+            services.confirm_payout,
+            PayoutState.SENT,
+            explanation=_("The bank's statement shows that the payment arrived. This is final."),
+        ),
+        payout_act(
+            "bounce",
+            _("Came back"),
+            services.bounce_payout,
+            PayoutState.SENT,
+            form_class=ReasonForm,
+            explanation=_("The bank returned the payment: the money is payable again, and a new payout waits."),
+            is_dangerous=True,
+        ),
+    )
+
+
+@admin.register(Payout, site=auditor_site)
+class AuditedPayoutAdmin(ReadPayouts, WorkspaceAdmin):
+    list_display = ("reference", "vendor_org", *ReadPayouts.list_display[1:])
+    search_fields = (*ReadPayouts.search_fields, "vendor_org__name")
+
+
+@admin.register(Payout, site=vendor_site)
+class OwnPayoutAdmin(EarningsMembers, ReadPayouts, OrganizationScopedAdmin):
+    pass

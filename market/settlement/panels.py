@@ -1,0 +1,69 @@
+"""What settlement shows on the workspaces' first pages."""
+
+import datetime
+import uuid
+from collections.abc import Iterator
+
+from django.db.models import Count, QuerySet, Sum
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from accounts.states import Role
+from market.kernel import clock
+from market.kernel.actors import Actor
+from market.kernel.money import to_text
+from market.ledger.models import Account
+from market.ledger.states import AccountKind
+from market.settlement.models import Payout, SettlementBatch
+from market.settlement.states import PayoutState
+from market.workspaces.access import Workspace
+from market.workspaces.dashboard import Chart, Figure, Number, Panel, register
+
+DAYS_SHOWN = 30
+
+
+def _figures(site: str, vendor_id: uuid.UUID | None) -> Iterator[Figure]:
+    """What is owed, what is under way, what was settled lately, of one vendor or of all: three queries."""
+
+    def own(rows: QuerySet, column: str = "vendor_org_id") -> QuerySet:
+        return rows if vendor_id is None else rows.filter(**{column: vendor_id})
+
+    payables = own(Account.objects.filter(kind=AccountKind.PAYABLE), "organization_id")
+    owed = payables.aggregate(total=Sum("balance"))["total"] or 0
+    title = _("Owed to vendors") if vendor_id is None else _("Owed to you")
+    yield Number(title, to_text(int(owed)), _("yuan, captured and not paid out"), icon="savings")
+
+    alive = own(Payout.objects.filter(state__in=[PayoutState.PENDING, PayoutState.SENT]))
+    counts = dict(alive.order_by().values_list("state").annotate(Count("id")))
+    page = reverse(f"{site}:settlement_payout_changelist")
+    for state, title in ((PayoutState.PENDING, _("Payouts waiting")), (PayoutState.SENT, _("Payouts on their way"))):
+        url = f"{page}?state__exact={state}"
+        yield Number(title, str(counts.get(state, 0)), url=url, icon="payments")
+
+    since = clock.now() - datetime.timedelta(days=DAYS_SHOWN)
+    batches = own(SettlementBatch.objects.filter(cutoff__gte=since)).order_by("cutoff").values_list("cutoff")
+    days: dict[str, int] = {}
+    for cutoff, net in batches.annotate(total=Sum("net")):
+        day = clock.business_date(cutoff).isoformat()
+        days[day] = days.get(day, 0) + int(net)
+    yield Chart(_("Settled, by cutoff"), list(days), [net / 100 for net in days.values()], unit=_("yuan"))
+
+
+def everything(site: str) -> Panel:
+    """The panel of a site whose members see all vendors."""
+
+    def panel(actor: Actor) -> Iterator[Figure]:
+        return _figures(site, None)
+
+    return panel
+
+
+def own(actor: Actor) -> Iterator[Figure]:
+    """The panel of a vendor's members who handle its money."""
+    if actor.role in (Role.OWNER, Role.FINANCE):
+        yield from _figures("vendor", actor.organization_id)
+
+
+register(Workspace.OPERATOR, everything("operator"))
+register(Workspace.AUDITOR, everything("auditor"))
+register(Workspace.VENDOR, own)
