@@ -20,7 +20,6 @@ from playwright.sync_api import Browser, sync_playwright
 
 from settings.embedded import free_port
 
-
 # How long an example takes says more about the machine's load than about our code.
 hypothesis.settings.register_profile("qianshu", deadline=None)
 hypothesis.settings.load_profile("qianshu")
@@ -28,7 +27,7 @@ hypothesis.settings.load_profile("qianshu")
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker) -> Iterator[None]:
-    """The test database, left by everybody before it is dropped: a killed worker's connection ends a moment after it."""
+    """The test database, which everybody leaves before it is dropped: a killed worker's connection ends after it."""
     yield
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(
