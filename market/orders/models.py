@@ -102,4 +102,4 @@ class OrderTerms(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.order_id} v{self.version}"
+        return f"{self.sha256[:12]}… v{self.version}"

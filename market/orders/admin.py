@@ -1,0 +1,224 @@
+"""Orders and their terms: read in every workspace; an operator helps those whose delivery failed."""
+
+import hashlib
+import json
+import uuid
+from typing import Any
+
+from django.contrib.admin import display, register
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as plain_text
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+
+from market.kernel import clock, money
+from market.kernel.actors import Actor
+from market.orders import selectors, services
+from market.orders.models import Order, OrderTerms
+from market.workspaces.acts import Act
+from market.workspaces.bases import OrganizationScopedAdmin, WorkspaceAdmin
+from market.workspaces.filters import BusinessDayFilter
+from market.workspaces.sites import auditor_site, operator_site, vendor_site
+
+
+class ReadOrders:
+    """How orders look, on every site."""
+
+    icon = "shopping_cart"
+    list_display = ("number", "state", "product", "vendor_org", "buyer_org", "quantity", "yuan", "placed_at")
+    list_filter = (
+        "state",
+        ("placed_at", BusinessDayFilter),
+        ("vendor_org", AutocompleteSelectFilter),
+        ("buyer_org", AutocompleteSelectFilter),
+    )
+    list_filter_sheet = True
+    list_select_related = ("product", "vendor_org", "buyer_org")
+    search_fields = ("number",)
+    search_help_text = _("Order number, the buyer's reference, or the order's key")
+    fields = (
+        "number", "state", "buyer", "vendor", "product", "offer", "revision", "quantity", "yuan", "purpose",
+        "client_reference", "terms_link", "money_lines", "placed_at", "delivered_at", "acceptance_due_at",
+        "accepted_at", "delivery_tries", "failure_reason", "refund_due_at", "closed_at", "history_lines", "id",
+    )  # fmt: skip
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
+        related = ("product", "offer", "revision", "vendor_org", "buyer_org", "placed_by")
+        return super().get_queryset(request).select_related(*related)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
+    ) -> tuple[QuerySet[Order], bool]:
+        """Whole numbers and keys only, so that an index answers whatever the size of the table."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        try:
+            return queryset.filter(id=uuid.UUID(term)), False
+        except ValueError:
+            by_number = queryset.filter(number=term.upper())
+            return (by_number if by_number.exists() else queryset.filter(client_reference=term)), False
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Order | None:
+        """The order with who reads it: the history names people only to their own organisation and to auditors."""
+        order = super().get_object(request, object_id, from_field)
+        if order is not None:
+            order.reader = self.actor(request)
+        return order
+
+    @display(description=_("amount (yuan)"), ordering="amount")
+    def yuan(self, order: Order) -> str:
+        return money.to_text(order.amount)
+
+    @display(description=_("buyer"))
+    def buyer(self, order: Order) -> str:
+        return f"{order.buyer_org.name} ({order.buyer_org.uscc})"
+
+    @display(description=_("vendor"))
+    def vendor(self, order: Order) -> str:
+        return f"{order.vendor_org.name} ({order.vendor_org.uscc})"
+
+    @display(description=_("contract terms"))
+    def terms_link(self, order: Order) -> SafeString:
+        terms = order.terms.order_by("-version").first()
+        url = reverse(f"{self.admin_site.name}:orders_orderterms_change", args=[terms.id])
+        return format_html('<a class="text-link workspace-code" href="{}">{}</a>', url, order.terms_sha256)
+
+    @display(description=_("its money (yuan)"))
+    def money_lines(self, order: Order) -> SafeString:
+        sums = selectors.money_of(order)
+        names = {
+            "escrowed": _("put into escrow"),
+            "returned": _("returned to the buyer"),
+            "captured": _("captured for the vendor"),
+            "held": _("held in escrow"),
+        }
+        return facts((label, money.to_text(sums[name])) for name, label in names.items())
+
+    @display(description=_("what happened"))
+    def history_lines(self, order: Order) -> SafeString:
+        return facts((moment_text(moment.at), story(moment)) for moment in selectors.timeline(order.reader, order))
+
+
+def facts(pairs) -> SafeString:
+    """Pairs of name and value, one line each."""
+    return format_html('<dl class="workspace-facts">{}</dl>', format_html_join("", "<dt>{}</dt><dd>{}</dd>", pairs))
+
+
+def moment_text(moment) -> str:
+    """A moment to the second in the exchange's own time zone."""
+    return localtime(moment, clock.BUSINESS_ZONE).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def story(moment: selectors.Moment) -> str:
+    """One line of history in words."""
+    if moment.amount is not None:
+        return plain_text("%(name)s: %(yuan)s yuan from %(debit)s to %(credit)s") % {
+            "name": moment.name,
+            "yuan": money.to_text(moment.amount),
+            "debit": moment.debit,
+            "credit": moment.credit,
+        }
+    who = " ".join(part for part in (moment.party, moment.role, moment.actor) if part)
+    reason = moment.details.get("reason", "")
+    return f"{moment.name} · {who}" + (f" · {reason}" if reason else "")
+
+
+def is_open(name: str):
+    """Whether the act of that name is offered to the actor now."""
+    return lambda actor, order: name in selectors.acts_open_to(actor, order)
+
+
+def retry(actor: Actor, order: Order, given: dict[str, Any]) -> None:
+    services.retry_delivery(actor=actor, order_id=order.id)
+
+
+def refund(actor: Actor, order: Order, given: dict[str, Any]) -> None:
+    services.refund_failed(actor=actor, order_id=order.id)
+
+
+@register(Order, site=operator_site)
+class OrderAdmin(ReadOrders, WorkspaceAdmin):
+    """Every order; one whose delivery failed can be tried again or refunded."""
+
+    acts = (
+        Act(
+            "retry-delivery",
+            _("Retry delivery"),
+            retry,
+            is_open("retry_delivery"),
+            explanation=_("The order goes back to delivery under a new job. Mend the cause first."),
+        ),
+        Act(
+            "refund",
+            _("Refund"),
+            refund,
+            is_open("refund"),
+            explanation=_("The order ends and the whole price returns from escrow to the buyer's wallet."),
+            is_dangerous=True,
+        ),
+    )
+
+
+@register(Order, site=auditor_site)
+class AuditedOrderAdmin(ReadOrders, WorkspaceAdmin):
+    """Every order, to read."""
+
+
+@register(Order, site=vendor_site)
+class SaleAdmin(ReadOrders, OrganizationScopedAdmin):
+    """What the vendor's own organisation has sold."""
+
+    list_display = ("number", "state", "product", "buyer", "quantity", "yuan", "placed_at")
+    list_filter = ("state", ("placed_at", BusinessDayFilter))
+
+
+class ReadTerms:
+    """How contracts look, on every site."""
+
+    icon = "contract"
+    list_display = ("order", "version", "sha256", "created_at")
+    list_filter = (("created_at", BusinessDayFilter),)
+    list_select_related = ("order",)
+    search_fields = ("sha256",)
+    search_help_text = _("SHA-256 of the document, or the order's number")
+    fields = ("order", "version", "sha256", "is_what_was_hashed", "created_at", "readable_document", "document")
+    readonly_fields = fields
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[OrderTerms], search_term: str
+    ) -> tuple[QuerySet[OrderTerms], bool]:
+        """Whole numbers and hashes only, so that an index answers whatever the size of the table."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        by_number = queryset.filter(order__number=term.upper())
+        return (by_number if by_number.exists() else queryset.filter(order__terms_sha256=term.lower())), False
+
+    @display(description=_("the document is what was hashed"), boolean=True)
+    def is_what_was_hashed(self, terms: OrderTerms) -> bool:
+        return hashlib.sha256(terms.document.encode()).hexdigest() == terms.sha256
+
+    @display(description=_("in readable form"))
+    def readable_document(self, terms: OrderTerms) -> SafeString:
+        text = json.dumps(json.loads(terms.document), ensure_ascii=False, indent=2)
+        return format_html('<pre class="workspace-code whitespace-pre-wrap">{}</pre>', text)
+
+
+@register(OrderTerms, site=operator_site)
+@register(OrderTerms, site=auditor_site)
+class OrderTermsAdmin(ReadTerms, WorkspaceAdmin):
+    """Every contract, to read."""
+
+
+@register(OrderTerms, site=vendor_site)
+class SaleTermsAdmin(ReadTerms, OrganizationScopedAdmin):
+    """The contracts of the vendor's own sales."""
+
+    organization_path = "order__vendor_org_id"
