@@ -7,10 +7,11 @@ from rest_framework.request import Request
 
 
 class HasScope(BasePermission):
-    """The token carries the scope the view names for the method.
+    """The token carries the scope the view names for the method, or one of several.
 
-    A view declares ``scopes = {"GET": "orders:read", "POST": "orders:write"}``; a method without an entry is refused,
-    so that a forgotten declaration closes the door instead of opening it. A method the view does not have is 405.
+    A view declares ``scopes = {"GET": ("orders:read", "delivery:read"), "POST": "orders:write"}``; a method without
+    an entry is refused, so that a forgotten declaration closes the door instead of opening it. A method the view does
+    not have is 405.
     """
 
     def has_permission(self, request: Request, view: View) -> bool:
@@ -20,4 +21,5 @@ class HasScope(BasePermission):
         if request.method not in view.allowed_methods:
             raise MethodNotAllowed(request.method)
         method = "GET" if request.method in ("HEAD", "OPTIONS") else request.method
-        return getattr(view, "scopes", {}).get(method) in token.scopes
+        enough = getattr(view, "scopes", {}).get(method, ())
+        return not set(token.scopes).isdisjoint([enough] if isinstance(enough, str) else enough)

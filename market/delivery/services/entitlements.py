@@ -1,6 +1,7 @@
 """The buyer's right to receive: links under it, and its revocation."""
 
 import dataclasses
+import datetime
 import uuid
 from collections.abc import Sequence
 
@@ -22,15 +23,15 @@ from market.kernel.errors import Forbidden, InvalidInput
 from market.orders.selectors import BUYING_ROLES
 
 MAX_LINKS = 1000
+"""As many as a revision may have files."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Link:
-    """A token for one asset, good until ``grant.expires_at``."""
+class IssuedLinks:
+    """Files with their tokens, all good until ``expires_at``."""
 
-    asset: Asset
-    grant: links.Grant
-    token: str
+    expires_at: datetime.datetime
+    tokens: list[tuple[Asset, str]]
 
 
 def require_active(entitlement: Entitlement) -> None:
@@ -41,8 +42,10 @@ def require_active(entitlement: Entitlement) -> None:
         raise EntitlementEnded(_("Order the product again to go on receiving it."))
 
 
-def issue_links(*, actor: Actor, entitlement_id: uuid.UUID, asset_ids: Sequence[uuid.UUID] | None = None) -> list[Link]:
-    """Sign a link for each of the files asked for, or for all (at most ``MAX_LINKS``); only the buyer may.
+def issue_links(
+    *, actor: Actor, entitlement_id: uuid.UUID, asset_ids: Sequence[uuid.UUID] | None = None
+) -> IssuedLinks:
+    """Sign a link for each of the files asked for (at most ``MAX_LINKS``), or for all; only the buyer may.
 
     Raises ``Forbidden``, ``NotFound``, ``InvalidInput`` naming a file that is not of the revision, and what
     ``require_active`` raises.
@@ -54,7 +57,6 @@ def issue_links(*, actor: Actor, entitlement_id: uuid.UUID, asset_ids: Sequence[
     require_active(entitlement)
     assets = _chosen(entitlement, asset_ids)
     expires_at = links.expiry()
-    grants = [links.Grant(entitlement.id, asset.id, expires_at) for asset in assets]
     with transaction.atomic():
         insert_together(
             _evidence(
@@ -65,16 +67,14 @@ def issue_links(*, actor: Actor, entitlement_id: uuid.UUID, asset_ids: Sequence[
                 expires_at=expires_at.isoformat(),
             )
         )
-    return [Link(asset, grant, links.sign(grant)) for asset, grant in zip(assets, grants, strict=True)]
+    tokens = [(asset, links.sign(links.Grant(entitlement.id, asset.id, expires_at))) for asset in assets]
+    return IssuedLinks(expires_at, tokens)
 
 
 def _chosen(entitlement: Entitlement, asset_ids: Sequence[uuid.UUID] | None) -> list[Asset]:
     assets = Asset.objects.filter(revision=entitlement.revision_id).order_by("path")
     if asset_ids is None:
-        found = list(assets[: MAX_LINKS + 1])
-        if len(found) > MAX_LINKS:
-            raise InvalidInput(errors={"/assets": _("Name the files: at most %(most)d a time.") % {"most": MAX_LINKS}})
-        return found
+        return list(assets)
     if not 1 <= len(asset_ids) <= MAX_LINKS:
         raise InvalidInput(errors={"/assets": _("Name 1 to %(most)d files.") % {"most": MAX_LINKS}})
     found = {asset.id: asset for asset in assets.filter(id__in=asset_ids)}
