@@ -1,0 +1,129 @@
+"""docs/ledger.md, executed: each step through the real services, each transfer and balance compared."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from accounts.models import Organization
+from accounts.states import TaxpayerType
+from market.kernel.actors import SYSTEM
+from market.kernel.money import from_text
+from market.ledger.models import Transfer
+from market.settlement.models import Payout
+from market.settlement.services import bounce_payout, confirm_payout, reconcile, send_payout
+from market.settlement.states import PayoutState
+from tests import factories
+from tests.settlement import lives
+from tests.settlement.trades import market_with_fees
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "ledger.md").read_text()
+GIVEN = re.compile(r"^Given: commission (\d+) bps, (general|small-scale) taxpayer\.$", re.MULTILINE)
+TABLE = re.compile(r"((?:^\|[^\n]*\n)+)", re.MULTILINE)
+
+
+def rows_of(table: str) -> list[list[str]]:
+    """The cells of each row below the head."""
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in table.splitlines()[2:]]
+
+
+def examples() -> list:
+    found = []
+    for section in re.split(r"^## ", DOCUMENT, flags=re.MULTILINE)[1:]:
+        given = GIVEN.search(section)
+        if given:
+            steps, accounts = TABLE.findall(section)
+            title = section.splitlines()[0]
+            found.append(pytest.param(int(given[1]), given[2], rows_of(steps), rows_of(accounts), id=title))
+    return found
+
+
+def fen(text: str) -> int:
+    return -from_text(text[1:]) if text.startswith("-") else from_text(text)
+
+
+class Story:
+    """One example being told: a method for each act that a step may name."""
+
+    def __init__(self, commission_bps: int, taxpayer: str) -> None:
+        self.market = market_with_fees(commission_bps, funds=0)
+        self.vendors = Organization.objects.filter(id=self.market.vendor.id)
+        self.vendors.update(taxpayer_type=TaxpayerType(taxpayer.replace("-", "_")))
+        self.order_id = None
+
+    def perform(self, step: str) -> None:
+        if act := re.fullmatch(r"deposit ([\d.]+)", step):
+            factories.fund(self.market.buyer, fen(act[1]))
+        elif act := re.fullmatch(r"place ([\d.]+)", step):
+            offer = factories.offer(self.market.offer.product, fen(act[1]))
+            self.order_id = lives.place(self.market, offer.id)
+        elif step in ("deliver", "fail", "refund", "cancel", "accept", "capture"):
+            getattr(lives, step)(self.market, self.order_id)
+        elif step == "settle":
+            lives.settle()
+        elif step == "confirm":
+            confirm_payout(actor=SYSTEM, payout_id=Payout.objects.get(state=PayoutState.SENT).id)
+        elif step == "bounce":
+            payout = Payout.objects.get(state=PayoutState.SENT)
+            bounce_payout(actor=SYSTEM, payout_id=payout.id, reason="AC04 closed account")
+        elif step == "send":
+            send_payout(actor=SYSTEM, payout_id=Payout.objects.get(state=PayoutState.PENDING).id)
+        elif step == "lose bank account":
+            self.vendors.update(bank_account="")
+        elif step == "register bank account":
+            self.vendors.update(bank_account="6222021234567890123")
+        else:
+            raise AssertionError(f"nobody knows how to {step}")
+
+
+def acts_of(steps: list[list[str]]) -> list[tuple[str, list[tuple[str, str, int]]]]:
+    """Each act with the transfers that it must make; a row without a step belongs to the act above it."""
+    acts: list[tuple[str, list[tuple[str, str, int]]]] = []
+    for step, debit, credit, amount in steps:
+        if step:
+            acts.append((step, []))
+        if amount:
+            acts[-1][1].append((debit, credit, fen(amount)))
+    return acts
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("commission_bps", "taxpayer", "steps", "accounts"), examples())
+def test_example_of_the_document(commission_bps, taxpayer, steps, accounts):
+    story = Story(commission_bps, taxpayer)
+    seen: set = set()
+    for step, expected in acts_of(steps):
+        story.perform(step)
+        made = Transfer.objects.exclude(id__in=seen).select_related("debit_account", "credit_account")
+        moved = [(leg.debit_account.kind, leg.credit_account.kind, leg.amount) for leg in made]
+        assert sorted(moved) == sorted(expected), step
+        seen.update(leg.id for leg in made)
+    assert t_accounts() == {name: tuple(map(fen, row)) for name, *row in accounts}
+    assert sum(left for _debit, _credit, left in t_accounts().values()) == 0
+    assert reconcile().is_clean
+
+
+def t_accounts() -> dict[str, tuple[int, int, int]]:
+    """Kind of account -> what was debited, what was credited, and credit less debit."""
+    sides: dict[str, list[int]] = {}
+    for transfer in Transfer.objects.select_related("debit_account", "credit_account"):
+        sides.setdefault(transfer.debit_account.kind, [0, 0])[0] += transfer.amount
+        sides.setdefault(transfer.credit_account.kind, [0, 0])[1] += transfer.amount
+    return {kind: (debit, credit, credit - debit) for kind, (debit, credit) in sides.items()}
+
+
+def test_the_document_shows_every_kind_of_transfer():
+    """A new way for money to move needs an example."""
+    titles = [parameter.id for parameter in examples()]
+    routes = {(row[1], row[2]) for parameter in examples() for row in parameter.values[2] if row[3]}
+    assert len(titles) == DOCUMENT.count("\nGiven: ") == 11
+    assert routes == {
+        ("bank", "wallet"),
+        ("wallet", "escrow"),
+        ("escrow", "wallet"),
+        ("escrow", "payable"),
+        ("escrow", "commission"),
+        ("escrow", "vat"),
+        ("payable", "bank"),
+        ("bank", "payable"),
+    }
