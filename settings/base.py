@@ -187,6 +187,11 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 DATA_UPLOAD_MAX_NUMBER_FILES = 50
+FILE_UPLOAD_HANDLERS = [
+    "market.catalog.uploads.BoundedUpload",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 API_MAX_JSON_BYTES = environment.integer("API_MAX_JSON_BYTES", 1024 * 1024)
 ASSET_MAX_BYTES = environment.integer("ASSET_MAX_BYTES", 2 * 1024**3)
 
