@@ -24,6 +24,7 @@ ROOMS = [
     "market.reports",
     "market.delivery",
     "market.settlement",
+    "market.negotiation",
     "market.orders",
     "market.catalog",
     "market.ledger",
@@ -104,6 +105,8 @@ DATABASES["default"]["OPTIONS"] |= {
 
 # Days after which an order whose delivery failed is refunded by itself, unless an operator sends it back to delivery.
 ORDER_FAILED_REFUND_DAYS = environment.integer("ORDER_FAILED_REFUND_DAYS", 3)
+# Days in which a vendor, or a buyer who was asked back, must answer in a quote; after them the quote expires.
+QUOTE_ANSWER_DAYS = environment.integer("QUOTE_ANSWER_DAYS", 14)
 
 # --- Redis: hints for Celery (database 0), cache (database 1 or another server) ---------------------------------------
 
