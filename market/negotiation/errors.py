@@ -11,14 +11,6 @@ class OwnProduct(BusinessError):
     title = _("This is your own organisation's product")
 
 
-class ProductNotForSale(BusinessError):
-    """Quotes are given for listed products only."""
-
-    code = "product_not_for_sale"
-    status = 409
-    title = _("The product is not for sale at present")
-
-
 class QuoteRunOut(BusinessError):
     """The deadline has passed: an offer's ``valid_until``, or the time to answer. Carries ``due_at``."""
 

@@ -68,8 +68,7 @@ class Quote(models.Model):
                 name="quote_offered_has_offer",
                 condition=Q(state__in=[QuoteState.OFFERED, QuoteState.ACCEPTED], current_offer__isnull=False)
                 | (
-                    ~Q(state__in=[QuoteState.OFFERED, QuoteState.ACCEPTED])
-                    & Q(current_offer=None, least_quantity=None)
+                    ~Q(state__in=[QuoteState.OFFERED, QuoteState.ACCEPTED]) & Q(current_offer=None, least_quantity=None)
                 ),
             ),
             models.CheckConstraint(
@@ -135,9 +134,7 @@ class QuoteRound(models.Model):
                 condition=Q(act=QuoteAct.OFFER, offer__isnull=False, valid_until__isnull=False)
                 | (~Q(act=QuoteAct.OFFER) & Q(offer=None, valid_until=None)),
             ),
-            models.CheckConstraint(
-                name="quote_round_says_something", condition=~Q(act__in=MUST_SAY) | ~Q(message="")
-            ),
+            models.CheckConstraint(name="quote_round_says_something", condition=~Q(act__in=MUST_SAY) | ~Q(message="")),
             models.CheckConstraint(name="quote_round_volume", condition=Q(volume=None) | Q(volume__gte=1)),
         ]
 

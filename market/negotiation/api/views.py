@@ -92,8 +92,8 @@ class Quotes(ListAPIView):
     @extend_schema(
         operation_id="quotes_ask",
         summary="Ask for a quote",
-        description="Tell a product's vendor what you need it for, how much of it, and what you wish. The vendor answers "
-        "with an offer for you alone, asks back, or declines; see `next_deadline`.",
+        description="Tell a product's vendor what you need it for, how much of it, and what you wish. The vendor "
+        "answers with an offer for you alone, asks back, or declines; see `next_deadline`.",
         tags=TAGS,
         parameters=[IDEMPOTENCY_KEY],
         request=serializers.AskSerializer,
@@ -104,8 +104,7 @@ class Quotes(ListAPIView):
                 404,
                 413,
                 422,
-                s409="The product is your own or not for sale now, your organisation may not trade, or the same key is "
-                "being worked on.",
+                s409="The product is your own, your organisation may not trade, or the same key is being worked on.",
             ),
         },
         examples=[examples.ASK, examples.QUOTE_DETAIL],
@@ -162,16 +161,14 @@ class CounterQuote(APIView):
     @act_schema(
         "quotes_counter",
         "Answer the vendor",
-        "Answer its question, or say what you would accept instead of its offer, which ends thereby. The vendor answers "
-        "anew.",
+        "Answer its question, or say what you would accept instead of its offer, which ends thereby. The vendor "
+        "answers anew.",
         request=serializers.CounterSerializer,
         examples=[examples.COUNTER],
     )
     def post(self, request: Request, quote_id: uuid.UUID) -> Response:
         """Counter once."""
-        return respond(
-            request, "quotes.counter", services.counter, serializers.CounterSerializer, quote_id=quote_id
-        )
+        return respond(request, "quotes.counter", services.counter, serializers.CounterSerializer, quote_id=quote_id)
 
 
 class AcceptQuote(APIView):
@@ -186,8 +183,8 @@ class AcceptQuote(APIView):
         "its terms are frozen, the price moves from your wallet into escrow, and delivery starts.",
         request=serializers.AcceptSerializer,
         success=201,
-        conflict="Not possible in the quote's `state`, its time has run out, `offer` is not the `current_offer`, or the "
-        "order cannot be placed: see POST /api/v1/orders.",
+        conflict="Not possible in the quote's `state`, its time has run out, `offer` is not the `current_offer`, or "
+        "the order cannot be placed: see POST /api/v1/orders.",
         examples=[examples.ACCEPT],
     )
     def post(self, request: Request, quote_id: uuid.UUID) -> Response:

@@ -28,7 +28,8 @@ def accept(
     ``offer_id`` names what is accepted, so that nobody accepts an offer that has replaced the one they read.
 
     Raises ``OfferChanged``, ``InvalidInput`` for fewer units than the offer is for, ``IllegalTransition``,
-    ``QuoteRunOut``, ``Forbidden``, ``NotFound``, and all that ``orders.services.place`` raises; nothing has changed then.
+    ``QuoteRunOut``, ``Forbidden``, ``NotFound``, and all that ``orders.services.place`` raises; nothing has changed
+    then.
     """
     with transaction.atomic():
         quote = begin(actor, quote_id, QuoteAct.ACCEPT, Side.BUYER)

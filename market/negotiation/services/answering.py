@@ -28,8 +28,8 @@ def make_offer(
     """The vendor answers with a private offer that stands until ``valid_until``, for ``least_quantity`` units or more.
 
     ``terms`` are price and licence by the names that ``catalog.services.create_offer`` takes, and validates.
-    Raises ``InvalidInput``, ``IllegalTransition``, ``QuoteRunOut``, ``TooManyRounds``, ``ProductNotOpen``, ``Forbidden``,
-    ``NotFound``; nothing has changed then.
+    Raises ``InvalidInput``, ``IllegalTransition``, ``QuoteRunOut``, ``TooManyRounds``, ``ProductNotOpen``,
+    ``Forbidden``, ``NotFound``; nothing has changed then.
     """
     message, findings = cleaned(message=message, volume=least_quantity, volume_name="least_quantity")
     if valid_until is None:
@@ -48,9 +48,7 @@ def make_offer(
         advance(
             actor, quote, QuoteAct.OFFER, current_offer=offer, least_quantity=least_quantity, due_at=offer.valid_until
         )
-        keep(
-            actor, quote, QuoteAct.OFFER, message=message, volume=least_quantity, offer=offer, also_insert=also_insert
-        )
+        keep(actor, quote, QuoteAct.OFFER, message=message, volume=least_quantity, offer=offer, also_insert=also_insert)
     return quote
 
 

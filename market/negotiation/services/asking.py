@@ -18,7 +18,7 @@ from market.kernel import clock
 from market.kernel.actors import Actor
 from market.kernel.errors import Forbidden, NotFound
 from market.kernel.identifiers import short_code, uuid7
-from market.negotiation.errors import OwnProduct, ProductNotForSale
+from market.negotiation.errors import OwnProduct
 from market.negotiation.models import Quote
 from market.negotiation.services.steps import AlsoInsert, advance, begin, cleaned, keep, time_to_answer
 from market.negotiation.states import QuoteAct, Side
@@ -37,8 +37,8 @@ def ask(
 ) -> Quote:
     """Ask a product's vendor for terms of one's own: what for, how many units, and what is wished.
 
-    The vendor has ``QUOTE_ANSWER_DAYS`` to answer. Raises ``InvalidInput``, ``Forbidden``, ``NotFound``, ``OwnProduct``,
-    ``ProductNotForSale`` or ``OrganizationNotTrading``.
+    The vendor has ``QUOTE_ANSWER_DAYS`` to answer. Raises ``InvalidInput``, ``Forbidden``, ``NotFound`` for what is
+    not listed, ``OwnProduct`` or ``OrganizationNotTrading``.
     """
     actor.require_role(*BUYING_ROLES)
     actor.require_capacity(Capacity.BUYER)
@@ -79,7 +79,7 @@ def _product_for_sale(actor: Actor, product_id: uuid.UUID) -> Product:
     if product.vendor_org_id == actor.organization_id:
         raise OwnProduct
     if product.state != ProductState.LISTED:
-        raise ProductNotForSale
+        raise NotFound
     return product
 
 

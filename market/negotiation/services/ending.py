@@ -10,7 +10,16 @@ from market.kernel import clock
 from market.kernel.actors import SYSTEM, Actor
 from market.kernel.database import insert_together
 from market.negotiation.models import Quote
-from market.negotiation.services.steps import AlsoInsert, advance, begin, cleaned, evidence, keep, round_of, time_to_answer
+from market.negotiation.services.steps import (
+    AlsoInsert,
+    advance,
+    begin,
+    cleaned,
+    evidence,
+    keep,
+    round_of,
+    time_to_answer,
+)
 from market.negotiation.states import OPEN, QuoteAct, QuoteState
 
 BATCH = 500
