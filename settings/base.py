@@ -254,7 +254,7 @@ SPECTACULAR_SETTINGS = {
         "Role": "accounts.states.Role",
         "Scope": "accounts.states.Scope",
         "Sector": "market.catalog.states.Sector",
-        "Side": "market.negotiation.states.Side",
+        "TradeSide": "market.negotiation.states.Side",
         "TaxpayerType": "accounts.states.TaxpayerType",
         "TransferKind": "market.ledger.states.TransferKind",
     },
