@@ -7,12 +7,12 @@ A market that is there already stays as it is. Everything is one transaction: ha
 
 import argparse
 import dataclasses
+import datetime
 import random
 from collections.abc import Iterable
 from typing import TypeVar
 
 from django.db import connection, transaction
-from rich.console import Console
 from rich.progress import Progress
 
 from accounts import services as accounts
@@ -21,9 +21,10 @@ from accounts.states import Capacity, OrganizationState, Role
 from demo.companies import Company, code_of, companies
 from demo.people import staff
 from demo.products import drafts, invented_products, open_products
-from demo.progress import bars
+from demo.progress import bars, console
 from market.catalog import services as catalog
 from market.catalog.models import Revision, VendorProfile
+from market.kernel import clock
 from market.kernel.actors import SYSTEM, Actor
 from market.ledger import services as ledger
 from market.ledger.models import Account
@@ -37,6 +38,9 @@ PENDING_VENDORS = 8
 """The last of the vendors wait for the operator to verify them, and sell nothing yet."""
 
 PRODUCTS = 3000
+HISTORY = datetime.timedelta(days=30)
+"""How long the market has been there: an acceptance period can have run out, and nothing is older than its market."""
+
 DRAFTS = 8
 """Products that wait in the operator's queue for a review."""
 
@@ -69,12 +73,13 @@ def load(seed: int = SEED, sizes: Sizes | None = None, progress: Progress | None
     vendors, buyers = companies(seed, "vendor", sizes.vendors), companies(seed, "buyer", sizes.buyers)
     selling = vendors[:-PENDING_VENDORS]
     with transaction.atomic():
-        (exchange, regulator), vendor_rows, buyer_rows = _organizations(vendors, buyers, progress)
-        memberships = _people(seed, exchange, regulator, vendor_rows, buyer_rows, progress)
-        operator = memberships[0].actor(label=memberships[0].user.email)
-        _profiles(vendors, vendor_rows, operator)
-        _money(seed, exchange, buyer_rows, operator, progress)
-        _products(seed, selling, buyers, sizes.products, operator, progress)
+        with clock.frozen_at(clock.now() - HISTORY):
+            (exchange, regulator), vendor_rows, buyer_rows = _organizations(vendors, buyers, progress)
+            memberships = _people(seed, exchange, regulator, vendor_rows, buyer_rows, progress)
+            operator = memberships[0].actor(label=memberships[0].user.email)
+            _profiles(vendors, vendor_rows, operator)
+            _money(seed, exchange, buyer_rows, operator, progress)
+            _products(seed, selling, buyers, sizes.products, operator, progress)
         # The planner still believes the tables empty, and would plan accordingly.
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
@@ -211,12 +216,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--if-empty", action="store_true", help="only when no organisation is registered at all")
     parser.add_argument("--seed", type=int, default=SEED, help="another seed, another market (default %(default)s)")
     options = parser.parse_args(arguments)
-    console = Console()
+    screen = console()
     if options.if_empty and Organization.objects.exists():
         return 0
-    with bars(console) as progress:
+    with bars(screen) as progress:
         loaded = load(options.seed, progress=progress)
-    console.print("The demo market is loaded." if loaded else "The demo market is there already.")
+    screen.print("The demo market is loaded." if loaded else "The demo market is there already.")
     return 0
 
 

@@ -18,17 +18,9 @@ from market.catalog.states import (
 )
 from market.kernel import clock
 from market.kernel.identifiers import uuid7
-from market.kernel.money import CURRENCY, MAX_AMOUNT, to_text
+from market.kernel.money import CURRENCY, MAX_AMOUNT
 
 SHA256_PATTERN = "^[0-9a-f]{64}$"
-PRODUCT_CODE = RegexValidator(
-    r"^[A-Za-z0-9][A-Za-z0-9_-]*\Z", _("Latin letters, digits, - and _ only, a letter or digit first.")
-)
-
-
-def _titled(row: models.Model, text: str) -> str:
-    """``text`` after the product's title, where the product has been loaded; never a query for a label."""
-    return f"{row.product.title} {text}" if "product" in row._state.fields_cache else text
 
 
 class VendorProfile(models.Model):
@@ -49,7 +41,7 @@ class VendorProfile(models.Model):
         ordering = ("-organization_id",)
 
     def __str__(self) -> str:
-        return self.organization.name
+        return str(self.organization_id)
 
 
 class Product(models.Model):
@@ -57,7 +49,9 @@ class Product(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     vendor_org = models.ForeignKey(Organization, models.PROTECT, related_name="products", verbose_name=_("vendor"))
-    code = models.CharField(_("product code"), max_length=64, validators=[PRODUCT_CODE])
+    code = models.CharField(
+        _("product code"), max_length=64, validators=[RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9_-]*\Z")]
+    )
     title = models.CharField(_("title"), max_length=200)
     description = models.TextField(_("description"), max_length=20000)
     kind = models.CharField(_("kind"), max_length=16, choices=ProductKind)
@@ -137,7 +131,7 @@ class Revision(models.Model):
         ]
 
     def __str__(self) -> str:
-        return _titled(self, f"#{self.number}")
+        return f"#{self.number}"
 
 
 class Asset(models.Model):
@@ -221,7 +215,7 @@ class Offer(models.Model):
         indexes = [models.Index(fields=["product", "state"], name="offer_of_product")]
 
     def __str__(self) -> str:
-        return _titled(self, f"{self.currency} {to_text(self.amount)}")
+        return f"{self.price_model} {self.amount} {self.currency}"
 
 
 class Review(models.Model):
@@ -263,4 +257,4 @@ class Review(models.Model):
         ]
 
     def __str__(self) -> str:
-        return _titled(self, f"{self.submitted_at:%Y-%m-%d}")
+        return f"{self.product_id} {self.decision}"
