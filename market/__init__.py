@@ -1,7 +1,8 @@
 """The exchange, one sub-package a room. An import may only point down this list.
 
 reports                      exporters, report jobs, files that auditors download
-delivery | settlement        what the buyer receives | what the vendor earns
+delivery | settlement | negotiation
+                             what the buyer receives | what the vendor earns | quotes and private offers
 orders                       order, contract terms, acceptance
 catalog | ledger             what is for sale | where money is
 accounts (top level)         who acts

@@ -24,6 +24,7 @@ ROOMS = [
     "market.reports",
     "market.delivery",
     "market.settlement",
+    "market.negotiation",
     "market.orders",
     "market.catalog",
     "market.ledger",
@@ -104,6 +105,8 @@ DATABASES["default"]["OPTIONS"] |= {
 
 # Days after which an order whose delivery failed is refunded by itself, unless an operator sends it back to delivery.
 ORDER_FAILED_REFUND_DAYS = environment.integer("ORDER_FAILED_REFUND_DAYS", 3)
+# Days in which a vendor, or a buyer who was asked back, must answer in a quote; after them the quote expires.
+QUOTE_ANSWER_DAYS = environment.integer("QUOTE_ANSWER_DAYS", 14)
 
 # --- Redis: hints for Celery (database 0), cache (database 1 or another server) ---------------------------------------
 
@@ -187,6 +190,11 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 DATA_UPLOAD_MAX_NUMBER_FILES = 50
+FILE_UPLOAD_HANDLERS = [
+    "market.catalog.uploads.BoundedUpload",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 API_MAX_JSON_BYTES = environment.integer("API_MAX_JSON_BYTES", 1024 * 1024)
 ASSET_MAX_BYTES = environment.integer("ASSET_MAX_BYTES", 2 * 1024**3)
 
@@ -238,12 +246,15 @@ SPECTACULAR_SETTINGS = {
         "PriceModel": "market.catalog.states.PriceModel",
         "ProductKind": "market.catalog.states.ProductKind",
         "ProductState": "market.catalog.states.ProductState",
+        "QuoteAct": "market.negotiation.states.QuoteAct",
+        "QuoteState": "market.negotiation.states.QuoteState",
         "ReportState": "market.reports.states.ReportState",
         "RevisionState": "market.catalog.states.RevisionState",
         "RightsBasis": "market.catalog.states.RightsBasis",
         "Role": "accounts.states.Role",
         "Scope": "accounts.states.Scope",
         "Sector": "market.catalog.states.Sector",
+        "TradeSide": "market.negotiation.states.Side",
         "TaxpayerType": "accounts.states.TaxpayerType",
         "TransferKind": "market.ledger.states.TransferKind",
     },

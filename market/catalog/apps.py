@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -6,3 +8,7 @@ class CatalogConfig(AppConfig):
     name = "market.catalog"
     label = "catalog"
     verbose_name = _("What is for sale")
+
+    def ready(self) -> None:
+        """Panels need models, which exist only now."""
+        import_module("market.catalog.panels")

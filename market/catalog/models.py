@@ -18,9 +18,17 @@ from market.catalog.states import (
 )
 from market.kernel import clock
 from market.kernel.identifiers import uuid7
-from market.kernel.money import CURRENCY, MAX_AMOUNT
+from market.kernel.money import CURRENCY, MAX_AMOUNT, to_text
 
 SHA256_PATTERN = "^[0-9a-f]{64}$"
+PRODUCT_CODE = RegexValidator(
+    r"^[A-Za-z0-9][A-Za-z0-9_-]*\Z", _("Latin letters, digits, - and _ only, a letter or digit first.")
+)
+
+
+def _titled(row: models.Model, text: str) -> str:
+    """``text`` after the product's title, where the product has been loaded; never a query for a label."""
+    return f"{row.product.title} {text}" if "product" in row._state.fields_cache else text
 
 
 class VendorProfile(models.Model):
@@ -41,7 +49,7 @@ class VendorProfile(models.Model):
         ordering = ("-organization_id",)
 
     def __str__(self) -> str:
-        return str(self.organization_id)
+        return self.organization.name
 
 
 class Product(models.Model):
@@ -49,9 +57,7 @@ class Product(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     vendor_org = models.ForeignKey(Organization, models.PROTECT, related_name="products", verbose_name=_("vendor"))
-    code = models.CharField(
-        _("product code"), max_length=64, validators=[RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9_-]*\Z")]
-    )
+    code = models.CharField(_("product code"), max_length=64, validators=[PRODUCT_CODE])
     title = models.CharField(_("title"), max_length=200)
     description = models.TextField(_("description"), max_length=20000)
     kind = models.CharField(_("kind"), max_length=16, choices=ProductKind)
@@ -131,7 +137,7 @@ class Revision(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"#{self.number}"
+        return _titled(self, f"#{self.number}")
 
 
 class Asset(models.Model):
@@ -215,7 +221,7 @@ class Offer(models.Model):
         indexes = [models.Index(fields=["product", "state"], name="offer_of_product")]
 
     def __str__(self) -> str:
-        return f"{self.price_model} {self.amount} {self.currency}"
+        return _titled(self, f"{self.currency} {to_text(self.amount)}")
 
 
 class Review(models.Model):
@@ -257,4 +263,4 @@ class Review(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.product_id} {self.decision}"
+        return _titled(self, f"{self.submitted_at:%Y-%m-%d}")

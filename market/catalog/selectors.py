@@ -169,8 +169,13 @@ def offers_visible_to(actor: Actor) -> QuerySet[Offer]:
 
 def current_offers(actor: Actor) -> QuerySet[Offer]:
     """Offers the actor may see that stand now; those that answer a quote are shown by their quote."""
-    standing = Q(valid_until=None) | Q(valid_until__gt=clock.now())
-    return offers_visible_to(actor).filter(standing, state=OfferState.ACTIVE, quote_id=None)
+    return standing_offers() & offers_visible_to(actor)
+
+
+def standing_offers() -> QuerySet[Offer]:
+    """Active offers that have not run out, without those that answer a quote."""
+    in_time = Q(valid_until=None) | Q(valid_until__gt=clock.now())
+    return Offer.objects.filter(in_time, state=OfferState.ACTIVE, quote_id=None)
 
 
 def with_offers(products: QuerySet[Product], actor: Actor) -> QuerySet[Product]:
@@ -199,7 +204,7 @@ def product_detail(actor: Actor, product_id: uuid.UUID) -> Product:
 
 def missing_for_review(product: Product) -> dict[str, str | Promise]:
     """What the product still lacks before it can be submitted, by JSON pointer; one query."""
-    active = Offer.objects.filter(product=OuterRef("pk"), state=OfferState.ACTIVE)
+    active = standing_offers().filter(product=OuterRef("pk"))
     published = Asset.objects.filter(revision__product=OuterRef("pk"), revision__state=RevisionState.PUBLISHED)
     found = (
         Product.objects.filter(id=product.id)
@@ -256,6 +261,11 @@ def vendor_detail(actor: Actor, vendor_id: uuid.UUID) -> Organization:
     if found is None:
         raise NotFound
     return found
+
+
+def buyer_by_code(code: str) -> Organization | None:
+    """The buyer of that unified social credit code, for a private offer."""
+    return Organization.objects.filter(uscc=code, capacities__contains=[Capacity.BUYER]).first()
 
 
 def may_list(actor: Actor) -> bool:

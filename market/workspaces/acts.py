@@ -34,13 +34,14 @@ class ReasonForm(forms.Form):
 class Act:
     """One act on one object.
 
-    ``perform(actor, object, cleaned data)`` calls the service; ``is_offered(actor, object)`` decides whether the
-    button shows (the service decides again). ``name`` is the last part of its address.
+    ``perform(actor, object, cleaned data)`` calls the service, and may return another object whose page to open
+    next; ``is_offered(actor, object)`` decides whether the button shows (the service decides again). ``name`` is the
+    last part of its address.
     """
 
     name: str
     label: str | Promise
-    perform: Callable[[Actor, Any, dict[str, Any]], None]
+    perform: Callable[[Actor, Any, dict[str, Any]], Model | None]
     is_offered: Callable[[Actor, Any], bool]
     form_class: type[forms.Form] = NoQuestions
     explanation: str | Promise = ""
@@ -82,11 +83,13 @@ class ActsMixin:
         actor = self.admin_site.actor(request)
         if subject is None or act is None or not act.is_offered(actor, subject):
             raise Http404
-        back = reverse(f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_change", args=[subject.pk])
+        back = self._page_of(subject)
         form = act.form_class(request.POST or None, request.FILES or None)
-        if request.method == "POST" and form.is_valid() and self._performed(request, act, actor, subject, form):
-            messages.success(request, _("Done: %(act)s.") % {"act": act.label})
-            return HttpResponseRedirect(back)
+        if request.method == "POST" and form.is_valid():
+            outcome = self._performed(request, act, actor, subject, form)
+            if outcome is not None:
+                messages.success(request, _("Done: %(act)s.") % {"act": act.label})
+                return HttpResponseRedirect(self._page_of(outcome))
         # The admin's templates reverse their addresses on the site that is named here.
         request.current_app = self.admin_site.name
         context = self.admin_site.each_context(request) | {
@@ -100,16 +103,25 @@ class ActsMixin:
         }
         return TemplateResponse(request, "workspaces/act.html", context)
 
-    def _performed(self, request: HttpRequest, act: Act, actor: Actor, subject: Model, form: forms.Form) -> bool:
-        """Do the act and note it in the object's history; what the service refuses comes back as the form's errors."""
+    def _performed(
+        self, request: HttpRequest, act: Act, actor: Actor, subject: Model, form: forms.Form
+    ) -> Model | None:
+        """Do the act, note it in the object's history, and return the object to show next.
+
+        None when the service refused; what it said is then among the form's errors.
+        """
         try:
             with transaction.atomic():
-                act.perform(actor, subject, form.cleaned_data)
+                outcome = act.perform(actor, subject, form.cleaned_data)
                 self.log_change(request, subject, _noted(act, form))
         except BusinessError as error:
             show_refusal(form, error)
-            return False
-        return True
+            return None
+        return outcome if isinstance(outcome, Model) and type(outcome) in self.admin_site._registry else subject
+
+    def _page_of(self, subject: Model) -> str:
+        opts = subject._meta
+        return reverse(f"{self.admin_site.name}:{opts.app_label}_{opts.model_name}_change", args=[subject.pk])
 
 
 def show_refusal(form: forms.BaseForm, refusal: BusinessError) -> None:

@@ -7,7 +7,18 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-ORDER = ("catalog", "orders", "delivery", "settlement", "ledger", "reports", "audit", "accounts", "outbox")
+ORDER = (
+    "catalog",
+    "negotiation",
+    "orders",
+    "delivery",
+    "settlement",
+    "ledger",
+    "reports",
+    "audit",
+    "accounts",
+    "outbox",
+)
 """In the order of a trade; rooms not named here come last."""
 
 

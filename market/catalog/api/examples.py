@@ -9,6 +9,7 @@ OFFER = {
     "amount": 128000,
     "currency": "CNY",
     "acceptance_days": 7,
+    "valid_until": None,
     "is_private": False,
 }
 PRODUCT = {

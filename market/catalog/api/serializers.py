@@ -72,7 +72,7 @@ class OfferSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = Offer
-        fields = ("id", "price_model", "amount", "currency", "acceptance_days", "is_private")
+        fields = ("id", "price_model", "amount", "currency", "acceptance_days", "valid_until", "is_private")
 
     def get_is_private(self, offer: Offer) -> bool:
         return offer.buyer_org_id is not None

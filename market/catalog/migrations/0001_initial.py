@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
             name='Product',
             fields=[
                 ('id', models.UUIDField(default=market.kernel.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('code', models.CharField(max_length=64, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9][A-Za-z0-9_-]*\\Z')], verbose_name='product code')),
+                ('code', models.CharField(max_length=64, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9][A-Za-z0-9_-]*\\Z', 'Latin letters, digits, - and _ only, a letter or digit first.')], verbose_name='product code')),
                 ('title', models.CharField(max_length=200, verbose_name='title')),
                 ('description', models.TextField(max_length=20000, verbose_name='description')),
                 ('kind', models.CharField(choices=[('dataset', 'dataset'), ('api', 'data API'), ('model', 'model or algorithm'), ('compute', 'compute power'), ('service', 'data service')], max_length=16, verbose_name='kind')),
