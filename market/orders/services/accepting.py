@@ -8,7 +8,7 @@ from django.db import transaction
 
 from market.kernel import clock
 from market.kernel.actors import SYSTEM, Actor
-from market.kernel.database import insert_together
+from market.kernel.database import copy_together, insert_together
 from market.kernel.errors import NotFound
 from market.kernel.locks import lock_in_order
 from market.orders import jobs
@@ -91,4 +91,4 @@ def _settle_batch(order_ids: list[uuid.UUID], now: datetime.datetime) -> None:
     for order in orders:
         ORDER_MOVES.require(order.state, OrderState.SETTLED)
     Order.objects.filter(id__in=order_ids, state=OrderState.ACCEPTED).update(state=OrderState.SETTLED, closed_at=now)
-    insert_together([evidence("order.settled", SYSTEM, order) for order in orders])
+    copy_together(evidence("order.settled", SYSTEM, order) for order in orders)

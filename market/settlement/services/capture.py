@@ -2,16 +2,17 @@
 
 import datetime
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from django.db import transaction
-from django.db.models import Model
 from django.utils.translation import gettext as _
 
+from market.audit.models import AuditEvent
 from market.audit.services import event
 from market.kernel import clock
 from market.kernel.actors import SYSTEM
-from market.kernel.database import insert_together
+from market.kernel.database import copy_together, insert_together
+from market.ledger.models import Transfer
 from market.ledger.services import posting, transfer
 from market.ledger.states import TransferKind
 from market.orders import services as orders
@@ -20,6 +21,9 @@ from market.settlement.division import divide
 from market.settlement.errors import NoFeeSchedule, NotCapturable
 from market.settlement.models import Capture
 from market.settlement.selectors import Sale, sales
+
+Rows = tuple[list[Capture], list[Transfer], list[AuditEvent]]
+"""What the capture of one order inserts."""
 
 CHUNK = 500
 """Orders a transaction: few enough to let others at the same accounts soon, many enough to make a trip worth it."""
@@ -30,7 +34,7 @@ def capture_many(*, order_ids: Sequence[uuid.UUID]) -> int:
 
     An order that has been captured before, or is settled, is left as it is: calling again does no harm, and where two
     race the database refuses the second capture. A free order has nothing to divide and is settled at once. Each
-    chunk of ``CHUNK`` orders is a transaction (two statements) unless the caller has opened one.
+    chunk of ``CHUNK`` orders is a transaction unless the caller has opened one.
 
     Raises ``NotCapturable`` naming the orders that are unknown, not accepted or lack an account, ``NoFeeSchedule``;
     nothing of the chunk has happened then.
@@ -47,7 +51,7 @@ def _capture(order_ids: Sequence[uuid.UUID]) -> int:
     free = [sale.id for sale in open_sales if not sale.amount]
     # No savepoint inside a caller's transaction: what the database refuses fails the caller, and saves it two trips.
     with posting(), transaction.atomic(savepoint=False):
-        insert_together(row for sale in paid for row in _rows_of(sale, now))
+        _insert([_rows_of(sale, now) for sale in paid])
         if free:
             orders.mark_settled(order_ids=free)
     return len(paid)
@@ -69,7 +73,18 @@ def _require_capturable(order_ids: Sequence[uuid.UUID], found: Sequence[Sale]) -
         raise NoFeeSchedule(_("Create one with manage.py fee_schedule, or in the operators' workspace."))
 
 
-def _rows_of(sale: Sale, now: datetime.datetime) -> Iterator[Model]:
+def _insert(captured: Sequence[Rows]) -> None:
+    """One order's rows in one round trip; many orders' by three COPYs, which take a fifth of the time."""
+    if len(captured) == 1:
+        insert_together(*captured[0])
+        return
+    captures, legs, proofs = ([row for rows in captured for row in rows[kind]] for kind in range(3))
+    copy_together(captures)
+    copy_together(legs)
+    copy_together(proofs)
+
+
+def _rows_of(sale: Sale, now: datetime.datetime) -> Rows:
     parts = divide(sale.amount, commission_bps=sale.commission_bps, vat_bps=sale.vat_bps)
     capture = Capture(
         order_id=sale.id,
@@ -83,25 +98,26 @@ def _rows_of(sale: Sale, now: datetime.datetime) -> Iterator[Model]:
         currency=sale.currency,
         captured_at=now,
     )
-    yield capture
     legs = (
         ("net", TransferKind.CAPTURE_NET, sale.payable_id, parts.net),
         ("commission", TransferKind.CAPTURE_COMMISSION, sale.commission_id, parts.commission),
         ("vat", TransferKind.CAPTURE_VAT, sale.vat_id, parts.vat),
     )
-    for name, kind, credit, amount in legs:
-        if amount:
-            yield transfer(
-                debit=sale.escrow_id,
-                credit=credit,
-                amount=amount,
-                kind=kind,
-                subject=("order", sale.id),
-                business_key=f"order:{sale.id}:capture:{name}",
-                tx_id=capture.id,
-                currency=sale.currency,
-            )
-    yield event(
+    moved = [
+        transfer(
+            debit=sale.escrow_id,
+            credit=credit,
+            amount=amount,
+            kind=kind,
+            subject=("order", sale.id),
+            business_key=f"order:{sale.id}:capture:{name}",
+            tx_id=capture.id,
+            currency=sale.currency,
+        )
+        for name, kind, credit, amount in legs
+        if amount
+    ]
+    proof = event(
         "order.captured",
         actor=SYSTEM,
         subject=("order", sale.id),
@@ -118,3 +134,4 @@ def _rows_of(sale: Sale, now: datetime.datetime) -> Iterator[Model]:
             "taxpayer_type": sale.taxpayer_type,
         },
     )
+    return [capture], moved, [proof]
