@@ -8,6 +8,7 @@ import calendar
 import dataclasses
 import datetime
 from collections.abc import Sequence
+from typing import Any
 
 from market.catalog.states import PriceModel, TierMode
 from market.kernel.money import split
@@ -16,6 +17,13 @@ SCALE = 10_000
 """Ten-thousandths of a fen in one fen."""
 
 MAX_MONTHS = 36
+MAX_UNIT_PRICE = 10**15
+"""Largest price of a unit in 1/10,000 fen (a billion yuan): a whole number that every JSON reader holds exactly."""
+
+MAX_UNITS = 10**12
+MAX_TIERS = 20
+MAX_TRIAL_DAYS = 90
+MAX_NOTICE_DAYS = 90
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,10 +42,13 @@ class Tier:
 class PriceRule:
     """The price of an offer.
 
-    ``amount``: fen for one unit of quantity (one-off), or for one month and unit of quantity (subscription).
-    ``months`` and ``is_instalment``: length of a subscription's term, and whether it is paid month by month.
-    ``trial_days``: days that cost nothing before a subscription or metering begins.
+    ``amount``: fen for one unit of quantity (one-off), for one month and unit of quantity (subscription), or paid ahead
+    for one unit of quantity (metered).
+    ``months`` and ``is_instalment``: length of the term, and whether a subscription is paid month by month.
+    ``trial_days``: days that cost nothing before the term begins.
+    ``renewal_notice_days``: a subscription is renewed for another term unless ended so many days before (None: never).
     ``unit``, ``unit_price`` (1/10,000 fen), ``free_units`` and ``monthly_cap`` (fen): metering, all per calendar month.
+    ``at_prepaid_end``: whether use tops up the prepayment or stops (``PrepaidEnd``).
     ``tiers`` replace ``amount`` or ``unit_price``: graduated (each unit at its own tier) or by volume (all units at the
     tier the total falls in).
     """
@@ -47,22 +58,29 @@ class PriceRule:
     months: int = 0
     is_instalment: bool = False
     trial_days: int = 0
+    renewal_notice_days: int | None = None
     unit: str = ""
     unit_price: int = 0
     free_units: int = 0
     monthly_cap: int | None = None
+    at_prepaid_end: str = ""
     tier_mode: str = ""
     tiers: tuple[Tier, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a calculation: ``quantity`` units at ``unit_price`` (1/10,000 fen), plus ``flat`` fen."""
+    """One line of a calculation: ``quantity`` units at ``unit_price`` (1/10,000 fen), plus ``flat`` fen.
+
+    ``reason`` is ``price``, ``prepayment``, ``use``, ``free_units``, ``tier`` or ``volume_tier``, the last two with the
+    number of the ``tier`` from 1; ``market.catalog.price_texts`` puts it into words.
+    """
 
     reason: str
     quantity: int
     unit_price: int
     flat: int = 0
+    tier: int = 0
 
     @property
     def amount(self) -> int:
@@ -119,9 +137,9 @@ def tier_lines(quantity: int, tiers: Sequence[Tier], mode: str) -> tuple[Line, .
         reached = quantity if tier.up_to is None else min(quantity, tier.up_to)
         is_last = reached == quantity
         if mode == TierMode.GRADUATED:
-            lines.append(Line(f"tier {number}", reached - below, tier.unit_price, tier.flat))
+            lines.append(Line("tier", reached - below, tier.unit_price, tier.flat, number))
         elif is_last:
-            lines.append(Line(f"volume tier {number}", quantity, tier.unit_price, tier.flat))
+            lines.append(Line("volume_tier", quantity, tier.unit_price, tier.flat, number))
         if is_last:
             break
         below = reached
@@ -129,12 +147,14 @@ def tier_lines(quantity: int, tiers: Sequence[Tier], mode: str) -> tuple[Line, .
 
 
 def order_price(rule: PriceRule, quantity: int) -> Calculation:
-    """What an order of ``quantity`` (>= 1) costs by itself: the whole term of a subscription, nothing yet for metering.
+    """What an order of ``quantity`` (>= 1) costs: the whole term of a subscription, the prepayment of metered use.
 
     Raises ``ValueError`` for a quantity outside the rule's scale.
     """
-    if rule.model in (PriceModel.FREE, PriceModel.METERED):
+    if rule.model == PriceModel.FREE:
         return Calculation((), 0)
+    if rule.model == PriceModel.METERED:
+        return Calculation((Line("prepayment", quantity, rule.amount * SCALE),), rule.amount * quantity)
     if rule.tiers:
         lines = tier_lines(quantity, rule.tiers, rule.tier_mode)
     else:
@@ -154,7 +174,7 @@ def month_charge(rule: PriceRule, units: int) -> Calculation:
     record by record, in any order and with corrections, ends at exactly this total.
     """
     billable = max(0, units - rule.free_units)
-    free = Line("free units", min(max(units, 0), rule.free_units), 0)
+    free = Line("free_units", min(max(units, 0), rule.free_units), 0)
     if rule.tiers:
         lines = tier_lines(billable, rule.tiers, rule.tier_mode)
     else:
@@ -173,6 +193,22 @@ def add_months(day: datetime.date, months: int) -> datetime.date:
     return datetime.date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
 
 
+def first_unit_price(tiers: Sequence[Tier], mode: str) -> int:
+    """What the first unit of a scale costs in fen: the price a list shows it with."""
+    return round_to_fen(sum(line.amount for line in tier_lines(1, tiers, mode)))
+
+
+def term(rule: PriceRule, starts_on: datetime.date) -> tuple[datetime.date, datetime.date] | None:
+    """The paid days of a contract begun on ``starts_on``: from the end of the trial to before the second day.
+
+    None for what has no term.
+    """
+    if not rule.months:
+        return None
+    first = starts_on + datetime.timedelta(days=rule.trial_days)
+    return first, add_months(first, rule.months)
+
+
 def instalments(rule: PriceRule, total: int, starts_on: datetime.date) -> tuple[Instalment, ...]:
     """When ``total`` fen are due: at once, or month by month from the end of the trial; the parts sum to the total."""
     first = starts_on + datetime.timedelta(days=rule.trial_days)
@@ -180,6 +216,29 @@ def instalments(rule: PriceRule, total: int, starts_on: datetime.date) -> tuple[
         return (Instalment(1, first, total),)
     parts = split(total, [1] * rule.months)
     return tuple(Instalment(index + 1, add_months(first, index), amount) for index, amount in enumerate(parts))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Bargain:
+    """What an order comes to: how the price comes about, and for a contract with a term its days and payments."""
+
+    rule: PriceRule
+    price: Calculation
+    term: tuple[datetime.date, datetime.date] | None = None
+    plan: tuple[Instalment, ...] = ()
+
+    @property
+    def due_now(self) -> int:
+        """The fen that the order puts into escrow: everything, or the first instalment."""
+        return self.plan[0].amount if self.plan else self.price.total
+
+
+def bargain(rule: PriceRule, quantity: int, starts_on: datetime.date) -> Bargain:
+    """What ``quantity`` (>= 1) ordered on the day ``starts_on`` comes to. Raises ``ValueError`` as ``order_price``."""
+    price = order_price(rule, quantity)
+    if not rule.months:
+        return Bargain(rule, price)
+    return Bargain(rule, price, term(rule, starts_on), instalments(rule, price.total, starts_on))
 
 
 def unused_part(total: int, starts_on: datetime.date, ends_on: datetime.date, leaves_on: datetime.date) -> int:
@@ -190,3 +249,37 @@ def unused_part(total: int, starts_on: datetime.date, ends_on: datetime.date, le
     days = (ends_on - starts_on).days
     used = min(max((leaves_on - starts_on).days, 0), days)
     return split(total, [used, days - used])[1]
+
+
+_MEMBERS: dict[str, tuple[str, ...]] = {
+    PriceModel.FREE: (),
+    PriceModel.ONE_OFF: ("amount",),
+    PriceModel.SUBSCRIPTION: ("amount", "months", "is_instalment", "trial_days", "renewal_notice_days"),
+    PriceModel.METERED: (
+        "amount",
+        "months",
+        "trial_days",
+        "unit",
+        "unit_price",
+        "free_units",
+        "monthly_cap",
+        "at_prepaid_end",
+    ),
+}
+
+
+def as_document(rule: PriceRule) -> dict[str, Any]:
+    """The rule as JSON with the members that matter for its model: for the API, the contract and the evidence."""
+    document: dict[str, Any] = {"model": str(rule.model)}
+    for name in _MEMBERS[rule.model]:
+        document[name] = getattr(rule, name)
+    if rule.tiers:
+        document["tier_mode"] = str(rule.tier_mode)
+        document["tiers"] = [tier_document(tier) for tier in rule.tiers]
+        document.pop("unit_price" if rule.model == PriceModel.METERED else "amount")
+    return document
+
+
+def tier_document(tier: Tier) -> dict[str, int | None]:
+    """One tier as JSON, as an offer keeps it."""
+    return {"up_to": tier.up_to, "unit_price": tier.unit_price, "flat": tier.flat}

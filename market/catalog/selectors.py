@@ -29,7 +29,6 @@ from market.catalog.errors import ApprovalNeeded, OfferNotOrderable
 from market.catalog.models import Asset, Offer, Product, Revision
 from market.catalog.states import (
     NEVER_LISTED,
-    PRICED_AT_ORDER,
     Grade,
     OfferState,
     ProductState,
@@ -100,8 +99,6 @@ def _require_orderable(offer: Offer, quote_id: uuid.UUID | None) -> None:
         raise OfferNotOrderable(_("The product is no longer listed, or suspended for now."))
     if offer.revision_id is None:
         raise OfferNotOrderable(_("The product has no published revision to deliver. Ask the vendor."))
-    if offer.price_model not in PRICED_AT_ORDER:
-        raise OfferNotOrderable(_("Subscriptions and metered offers cannot be ordered yet."))
     if product.grade == Grade.CORE or (product.grade == Grade.IMPORTANT and offer.buyer_org_id is None):
         raise ApprovalNeeded(_("Important data is sold by private offer only. Ask the vendor for one."))
     if product.vendor_org.state != OrganizationState.VERIFIED:

@@ -104,7 +104,7 @@ REVISION_MOVES = TransitionTable(
 
 
 class PriceModel(models.TextChoices):
-    """How an offer is charged. Subscriptions and metering have their place here; their doors open later."""
+    """How an offer is charged: once, not at all, for a term, or by use drawn from a prepayment."""
 
     ONE_OFF = "one_off", _("one-off")
     FREE = "free", _("free")
@@ -113,7 +113,17 @@ class PriceModel(models.TextChoices):
 
 
 PRICED_AT_ORDER = (PriceModel.ONE_OFF, PriceModel.FREE)
-"""Models whose whole price is known when the order is placed: those that can be offered today."""
+"""Models whose whole price is known when the order is placed."""
+
+WITH_TERM = (PriceModel.SUBSCRIPTION, PriceModel.METERED)
+"""Models of a contract that runs from one day to another."""
+
+
+class PrepaidEnd(models.TextChoices):
+    """What happens to metered use when the prepayment is used up."""
+
+    TOP_UP = "top_up", _("topped up: the same amount is taken from the wallet again")
+    STOP = "stop", _("stopped until the buyer tops up")
 
 
 class TierMode(models.TextChoices):

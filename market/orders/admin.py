@@ -42,9 +42,10 @@ class ReadOrders:
     search_fields = ("number",)
     search_help_text = _("Order number, the buyer's reference, or the order's key")
     fields = (
-        "number", "state", "buyer", "vendor", "product", "offer", "revision", "quantity", "yuan", "purpose",
-        "client_reference", "terms_link", "money_lines", "placed_at", "delivered_at", "acceptance_due_at",
-        "accepted_at", "delivery_tries", "failure_reason", "refund_due_at", "closed_at", "history_lines", "id",
+        "number", "state", "buyer", "vendor", "product", "offer", "revision", "quantity", "yuan", "term_starts_on",
+        "term_ends_on", "purpose", "client_reference", "terms_link", "money_lines", "placed_at", "delivered_at",
+        "acceptance_due_at", "accepted_at", "delivery_tries", "failure_reason", "refund_due_at", "closed_at",
+        "history_lines", "id",
     )  # fmt: skip
     readonly_fields = fields
 

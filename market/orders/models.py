@@ -13,9 +13,11 @@ from market.orders.states import OrderState
 class Order(models.Model):
     """WHY: one buyer's purchase under one offer, and where it stands.
 
-    ``client_reference`` is the buyer's own number, unique per buyer for ever. ``amount`` (fen) is what the buyer
-    pays, all included. ``acceptance_due_at`` and ``refund_due_at`` are the deadlines that beat enforces.
-    ``delivery_tries`` counts how often delivery was asked for: it numbers the jobs.
+    ``client_reference`` is the buyer's own number, unique per buyer for ever. ``amount`` (fen) is what the order puts
+    into escrow, all included: the whole price, a subscription's first instalment, or the prepayment of metered use.
+    ``term_starts_on`` and ``term_ends_on`` (that day no longer) are the paid days of a contract with a term, in the
+    business zone; a trial lies before them. ``acceptance_due_at`` and ``refund_due_at`` are the deadlines that beat
+    enforces. ``delivery_tries`` counts how often delivery was asked for: it numbers the jobs.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -32,6 +34,8 @@ class Order(models.Model):
     purpose = models.CharField(_("declared purpose"), max_length=1000)
     client_reference = models.CharField(_("buyer's reference"), max_length=64)
     terms_sha256 = models.CharField(_("SHA-256 of the terms"), max_length=64)
+    term_starts_on = models.DateField(_("term begins"), null=True)
+    term_ends_on = models.DateField(_("term ends before"), null=True)
     state = models.CharField(_("state"), max_length=16, choices=OrderState)
     delivery_tries = models.PositiveSmallIntegerField(_("delivery tries"), default=1)
     failure_reason = models.TextField(_("why it failed"), blank=True)
@@ -50,6 +54,10 @@ class Order(models.Model):
             models.UniqueConstraint(fields=["buyer_org", "client_reference"], name="order_client_reference_once"),
             models.CheckConstraint(
                 name="order_amount", condition=Q(amount__gte=0, amount__lte=MAX_AMOUNT, quantity__gte=1)
+            ),
+            models.CheckConstraint(
+                name="order_term",
+                condition=Q(term_starts_on=None, term_ends_on=None) | Q(term_ends_on__gt=F("term_starts_on")),
             ),
             models.CheckConstraint(name="order_terms_sha256", condition=Q(terms_sha256__regex=SHA256_PATTERN)),
             models.CheckConstraint(name="order_not_with_oneself", condition=~Q(buyer_org=F("vendor_org"))),

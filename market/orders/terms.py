@@ -6,18 +6,25 @@ from typing import Any
 import rfc8785
 
 from accounts.models import Organization
+from market.catalog.pricing import Bargain, as_document
 from market.orders.models import Order, OrderTerms
 
 SCHEMA = "qianshu.order-terms/1"
 
 
-def freeze(order: Order, manifest_sha256: str) -> OrderTerms:
+def freeze(order: Order, manifest_sha256: str, bargain: Bargain) -> OrderTerms:
     """The unsaved terms of an unsaved order, whose related rows are loaded; sets ``order.terms_sha256``.
 
     The document is canonical JSON (RFC 8785), so that the same terms are the same bytes; amounts are fen.
-    ``manifest_sha256`` binds every file of the revision (``catalog.selectors.manifest_sha256``).
+    ``manifest_sha256`` binds every file of the revision (``catalog.selectors.manifest_sha256``). A price of several
+    parts is written out: the rule, how the total comes about, the term and each payment.
     """
-    canonical = rfc8785.dumps(_document(order, manifest_sha256))
+    document = _document(order, manifest_sha256)
+    if bargain.rule.months or bargain.rule.tiers:
+        document["price"] = _price(bargain)
+    if order.offer.includes_later_revisions:
+        document["revision"]["later_revisions_until"] = order.term_ends_on.isoformat()
+    canonical = rfc8785.dumps(document)
     order.terms_sha256 = hashlib.sha256(canonical).hexdigest()
     return OrderTerms(order=order, document=canonical.decode(), sha256=order.terms_sha256, created_at=order.placed_at)
 
@@ -58,6 +65,30 @@ def _document(order: Order, manifest_sha256: str) -> dict[str, Any]:
             "acceptance_days": offer.acceptance_days,
         },
     }
+
+
+def _price(bargain: Bargain) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "rule": as_document(bargain.rule),
+        "lines": [
+            {
+                "reason": line.reason,
+                "tier": line.tier,
+                "quantity": line.quantity,
+                "unit_price": line.unit_price,
+                "flat": line.flat,
+            }
+            for line in bargain.price.lines
+        ],
+        "total": bargain.price.total,
+    }
+    if bargain.term:
+        starts_on, ends_on = bargain.term
+        document["term"] = {"starts_on": starts_on.isoformat(), "ends_before": ends_on.isoformat()}
+        document["payments"] = [
+            {"number": part.number, "due_on": part.due_on.isoformat(), "amount": part.amount} for part in bargain.plan
+        ]
+    return document
 
 
 def _party(organization: Organization) -> dict[str, str]:

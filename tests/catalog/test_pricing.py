@@ -40,6 +40,10 @@ def test_example_of_the_document(rule: PriceRule, row: dict[str, str]):
         assert pricing.order_price(rule, int(row["quantity"])).total == int(row["costs"])
     elif "charge" in row:
         assert pricing.month_charge(rule, int(row["units"])).total == int(row["charge"])
+    elif "due now" in row:
+        bargain = pricing.bargain(rule, int(row["quantity"]), day(row["ordered on"]))
+        assert (bargain.price.total, bargain.due_now) == (int(row["total"]), int(row["due now"]))
+        assert " to ".join(map(str, bargain.term)) == row["paid days"]
     elif "instalments" in row:
         due = pricing.instalments(rule, int(row["total"]), day(row["starts on"]))
         assert ", ".join(f"{part.due_on}: {part.amount}" for part in due) == row["instalments"]
@@ -51,7 +55,7 @@ def test_example_of_the_document(rule: PriceRule, row: dict[str, str]):
 
 def test_the_document_has_examples_of_everything():
     columns = {column for parameter in examples() for column in parameter.values[1]}
-    assert {"costs", "charge", "instalments", "comes back"} <= columns
+    assert {"costs", "charge", "instalments", "comes back", "due now"} <= columns
 
 
 prices = st.integers(0, 10**9)

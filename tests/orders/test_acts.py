@@ -15,7 +15,7 @@ from accounts.states import Capacity, OrganizationState, Role
 from market.audit.models import AuditEvent
 from market.catalog.errors import ApprovalNeeded, OfferNotOrderable
 from market.catalog.models import Offer, Product, Revision
-from market.catalog.states import Grade, OfferState, PriceModel, ProductState, RevisionState
+from market.catalog.states import Grade, OfferState, ProductState, RevisionState
 from market.kernel import clock
 from market.kernel.actors import SYSTEM
 from market.kernel.errors import Forbidden, IllegalTransition, InvalidInput, NotFound
@@ -182,13 +182,6 @@ def test_what_is_not_for_sale_cannot_be_ordered(spoil, refusal):
         place(market)
     assert everything() == before
     assert money(market) == (100_000, 0)
-
-
-def test_offers_that_wait_for_their_doors_are_refused():
-    market = factories.market()
-    metered = factories.offer(market.offer.product, 5, price_model=PriceModel.METERED)
-    with pytest.raises(OfferNotOrderable):
-        place(market, offer_id=metered.id)
 
 
 def test_important_data_is_ordered_by_private_offer_only():

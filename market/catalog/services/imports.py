@@ -20,6 +20,7 @@ from market.catalog.files import discard, receive, storage_name
 from market.catalog.models import Asset, Offer, Product, Review, Revision
 from market.catalog.services.assets import MAX_ASSETS
 from market.catalog.services.offers import offer_event
+from market.catalog.services.prices import PriceTerms
 from market.catalog.services.products import code_once, product_event
 from market.catalog.services.reviews import certify
 from market.catalog.services.revisions import describe, revision_event
@@ -55,13 +56,14 @@ class ImportedFile:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ImportedOffer:
-    """One offer of ``amount`` fen; ``buyer`` (USCC or key) makes it private."""
+    """One offer of ``amount`` fen; ``buyer`` (USCC or key) makes it private. ``price``: what ``create_offer`` takes."""
 
     price_model: str
-    amount: int
+    amount: int | None
     licence: str
     acceptance_days: int = 7
     buyer: str | uuid.UUID | None = None
+    price: PriceTerms = dataclasses.field(default_factory=PriceTerms)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -254,6 +256,7 @@ def _offer_of(
         licence=wanted.licence,
         acceptance_days=wanted.acceptance_days,
         buyer_org=buyer,
+        **wanted.price,
     )
     check_offer(offer, product.grade, findings, prefix)
     is_buyer = buyer is not None and Capacity.BUYER in buyer.capacities and buyer.id != product.vendor_org_id

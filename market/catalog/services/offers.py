@@ -3,7 +3,7 @@
 import datetime
 import uuid
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Unpack
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +15,7 @@ from market.audit.services import event
 from market.catalog.errors import OfferAnswersQuote
 from market.catalog.locks import lock_own_product
 from market.catalog.models import Offer
+from market.catalog.services.prices import PriceTerms
 from market.catalog.services.rules import Findings, check_offer, evidence_of_offer, require_open
 from market.catalog.states import OFFER_MOVES, OfferState
 from market.kernel.actors import Actor
@@ -28,15 +29,17 @@ def create_offer(
     actor: Actor,
     product_id: uuid.UUID,
     price_model: str,
-    amount: int,
     licence: str,
+    amount: int | None = None,
     acceptance_days: int = 7,
     buyer_org_id: uuid.UUID | None = None,
     valid_until: datetime.datetime | None = None,
     quote_id: uuid.UUID | None = None,
+    **price: Unpack[PriceTerms],
 ) -> Offer:
     """An active offer of ``amount`` fen a unit; private when ``buyer_org_id`` names the only buyer who may see it.
 
+    ``price`` is what else a subscription, metered use or a scale of prices consists of; a scale replaces ``amount``.
     ``valid_until`` ends it by itself; ``quote_id`` is set by the negotiation room alone.
     Raises ``Forbidden``, ``NotFound``, ``ProductNotOpen`` (in review or delisted), ``InvalidInput``.
     """
@@ -53,6 +56,7 @@ def create_offer(
             buyer_org_id=buyer_org_id,
             valid_until=valid_until,
             quote_id=quote_id,
+            **price,
         )
         findings = Findings()
         check_offer(offer, product.grade, findings)

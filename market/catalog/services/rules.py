@@ -15,12 +15,13 @@ from accounts.models import Organization
 from accounts.states import OrganizationState
 from market.catalog.errors import CoreDataRefused, ProductNotOpen
 from market.catalog.models import Asset, Offer, Product, Revision
-from market.catalog.states import FROZEN, PRICED_AT_ORDER, Grade, PriceModel
+from market.catalog.pricing import as_document
+from market.catalog.services.prices import check_price
+from market.catalog.states import FROZEN, Grade, PriceModel
 from market.catalog.table_schema import validate_table_schema
 from market.catalog.validators import clean_row, clean_text, validate_profile, validate_sample
 from market.kernel import clock
 from market.kernel.errors import InvalidInput
-from market.kernel.money import MAX_AMOUNT, to_text
 
 PRODUCT_FIELDS = (
     "code",
@@ -84,14 +85,8 @@ def check_offer(offer: Offer, grade: str, findings: Findings, prefix: str = "") 
         findings.errors[f"{prefix}/{name}"] = mistake
     if not 1 <= offer.acceptance_days <= 90:
         findings.errors[f"{prefix}/acceptance_days"] = _("From 1 to 90 days.")
-    if offer.price_model in PriceModel.values and offer.price_model not in PRICED_AT_ORDER:
-        findings.errors[f"{prefix}/price_model"] = _("Only one-off and free offers can be made today.")
-    elif isinstance(offer.amount, bool) or not isinstance(offer.amount, int):
-        findings.errors[f"{prefix}/amount"] = _("A whole number of fen.")
-    elif offer.price_model == PriceModel.FREE and offer.amount != 0:
-        findings.errors[f"{prefix}/amount"] = _("A free offer costs 0.")
-    elif offer.price_model == PriceModel.ONE_OFF and not 0 < offer.amount <= MAX_AMOUNT:
-        findings.errors[f"{prefix}/amount"] = _("From 0.01 to %(most)s yuan.") % {"most": to_text(MAX_AMOUNT)}
+    if offer.price_model in PriceModel.values:
+        findings.errors |= {f"{prefix}{pointer}": mistake for pointer, mistake in check_price(offer).items()}
     if offer.valid_until is not None and not clock.now() < offer.valid_until <= clock.now() + MAX_VALIDITY:
         findings.errors[f"{prefix}/valid_until"] = _("A moment to come, within a year.")
     if grade == Grade.IMPORTANT and offer.buyer_org_id is None:
@@ -141,6 +136,8 @@ def evidence_of_offer(offer: Offer) -> dict[str, Any]:
         "product_id": str(offer.product_id),
         "price_model": offer.price_model,
         "amount": offer.amount,
+        "price": as_document(offer.price_rule()),
+        "includes_later_revisions": offer.includes_later_revisions,
         "currency": offer.currency,
         "acceptance_days": offer.acceptance_days,
         "licence_sha256": hashlib.sha256(offer.licence.encode()).hexdigest(),

@@ -67,8 +67,13 @@ class OrderSerializer(serializers.Serializer):
     revision = OrderedRevisionSerializer()
     offer = serializers.UUIDField(source="offer_id")
     quantity = serializers.IntegerField()
-    amount = serializers.IntegerField(help_text="Fen, all included.")
+    amount = serializers.IntegerField(
+        help_text="Fen that the order put into escrow, all included: the whole price, the first instalment of a "
+        "subscription, or the prepayment of metered use."
+    )
     currency = serializers.CharField()
+    term_starts_on = serializers.DateField(allow_null=True, help_text="First paid day of a subscription or metering.")
+    term_ends_on = serializers.DateField(allow_null=True, help_text="The day on which the term is over.")
     purpose = serializers.CharField()
     client_reference = serializers.CharField()
     terms_sha256 = serializers.CharField()

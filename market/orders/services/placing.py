@@ -1,5 +1,6 @@
 """Placing an order: the one act in which a contract comes to be and its price goes into escrow."""
 
+import datetime
 import uuid
 
 from django.db import IntegrityError, transaction
@@ -9,6 +10,7 @@ from accounts.errors import OrganizationNotTrading
 from accounts.models import Organization
 from accounts.states import Capacity, OrganizationState
 from market.audit.models import AuditEvent
+from market.catalog import pricing
 from market.catalog.models import Offer, Revision
 from market.catalog.selectors import orderable_offer
 from market.kernel import clock
@@ -47,8 +49,10 @@ def place(
 ) -> Order:
     """Order ``quantity`` units of an offer: freeze the terms, move the price from wallet to escrow, ask for delivery.
 
-    Three statements in one transaction: offer, buyer, and one insert of everything. The product's latest published
-    revision is what will be delivered. An order that read the offer before its withdrawal committed stands.
+    What goes into escrow is the whole price, the first instalment of a subscription paid by the month, or the
+    prepayment of metered use. Three statements in one transaction: offer, buyer, and one insert of everything. The
+    product's latest published revision is what will be delivered. An order that read the offer before its withdrawal
+    committed stands.
     ``quote_id`` is set by the negotiation room, when the offer answers a quote that is being accepted.
 
     Raises ``InvalidInput``, ``Forbidden``, ``NotFound``, ``OfferNotOrderable``, ``ApprovalNeeded``,
@@ -67,10 +71,12 @@ def place(
             buyer = organization_with_accounts(
                 actor.organization_id, AccountKind.WALLET, AccountKind.ESCROW, currency=offer.currency
             )
-            order = _draw_up(actor, offer, buyer, quantity, purpose, client_reference)
+            placed_at = clock.now()
+            bargain = _bargain(offer, quantity, clock.business_date(placed_at))
+            order = _draw_up(actor, offer, buyer, bargain, quantity, purpose, client_reference, placed_at)
             insert_together(
                 order,
-                freeze(order, offer.revision_manifest_sha256),
+                freeze(order, offer.revision_manifest_sha256, bargain),
                 _proof(actor, order),
                 _into_escrow(order, buyer),
                 job(jobs.DELIVER, key=f"{order.id}:1", subject_id=order.id),
@@ -101,19 +107,36 @@ def _is_text(value: str, longest: int) -> bool:
     return bool(value.strip()) and len(value) <= longest and storable
 
 
+def _bargain(offer: Offer, quantity: int, placed_on: datetime.date) -> pricing.Bargain:
+    try:
+        bargain = pricing.bargain(offer.price_rule(), quantity, placed_on)
+    except ValueError as error:
+        most = offer.tiers[-1]["up_to"]
+        raise InvalidInput(
+            errors={"/quantity": _("Order at most %(most)d units of this offer.") % {"most": most}}
+        ) from error
+    if bargain.price.total > MAX_AMOUNT:
+        raise InvalidInput(errors={"/quantity": _("The order would cost more than one order may.")})
+    return bargain
+
+
 def _draw_up(
-    actor: Actor, offer: Offer, buyer: Organization, quantity: int, purpose: str, client_reference: str
+    actor: Actor,
+    offer: Offer,
+    buyer: Organization,
+    bargain: pricing.Bargain,
+    quantity: int,
+    purpose: str,
+    client_reference: str,
+    placed_at: datetime.datetime,
 ) -> Order:
     product = offer.product
     if buyer.id == offer.vendor_org_id:
         raise OwnOffer
     if buyer.state != OrganizationState.VERIFIED:
         raise OrganizationNotTrading(_("Ask the operator to verify your organisation before you order."))
-    amount = offer.amount * quantity
-    if amount > MAX_AMOUNT:
-        raise InvalidInput(errors={"/quantity": _("The order would cost more than one order may.")})
     order_id = uuid7()
-    placed_at = clock.now()
+    starts_on, ends_on = bargain.term or (None, None)
     return Order(
         id=order_id,
         number=f"QS{clock.business_date(placed_at):%Y%m%d}-{short_code(order_id)}",
@@ -124,8 +147,10 @@ def _draw_up(
         revision=Revision(id=offer.revision_id, number=offer.revision_number, product=product),
         placed_by_id=actor.user_id,
         quantity=quantity,
-        amount=amount,
+        amount=bargain.due_now,
         currency=offer.currency,
+        term_starts_on=starts_on,
+        term_ends_on=ends_on,
         purpose=purpose,
         client_reference=client_reference,
         state=OrderState.PAID,
