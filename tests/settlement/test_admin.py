@@ -77,6 +77,8 @@ class TestFeeSchedules:
         [
             ({"commission_bps": "9900"}, "less than nothing"),
             ({"effective_from_0": "2020-01-01", "effective_from_1": "00:00"}, "cannot begin in the past"),
+            ({"effective_from_0": "0001-01-01", "effective_from_1": "00:00"}, "effective_from"),
+            ({"effective_from_0": "9999-12-31", "effective_from_1": "23:59"}, "9998"),
             ({"commission_bps": "-1"}, "greater than or equal to 0"),
         ],
     )

@@ -70,6 +70,13 @@ class TestCreate:
             create_fee_schedule(actor=SYSTEM, commission_bps=1, effective_from=past)
         assert FeeSchedule.objects.count() == 1
 
+    @pytest.mark.parametrize("year", [1, 1969, 9999])
+    def test_a_year_far_from_ours_is_refused(self, year):
+        with pytest.raises(InvalidInput):
+            create_fee_schedule(
+                actor=SYSTEM, commission_bps=1, effective_from=datetime.datetime(year, 1, 1, tzinfo=datetime.UTC)
+            )
+
     @pytest.mark.parametrize(
         "statement", ["UPDATE settlement_feeschedule SET commission_bps = 1", "DELETE FROM settlement_feeschedule"]
     )

@@ -346,6 +346,11 @@ class TestCommand:
             call_command("settle", "--cutoff", clock.business_date().isoformat())
         assert SettlementBatch.objects.get().gross == 10_000
 
+    @pytest.mark.parametrize("day", ["0001-01-01", "yesterday", "2026-13-01"])
+    def test_refuses_what_is_no_day_of_ours(self, day):
+        with pytest.raises(CommandError, match=day):
+            call_command("settle", "--cutoff", day)
+
     def test_refuses_the_future(self):
         factories.market(funds=0)
         with pytest.raises(CommandError, match="must have passed"):

@@ -18,6 +18,7 @@ from market.settlement.models import FeeSchedule
 
 VAT_GENERAL_BPS = 600
 VAT_SMALL_SCALE_BPS = 100
+FIRST_YEAR, LAST_YEAR = 1970, 9998
 
 
 def create_fee_schedule(
@@ -38,6 +39,8 @@ def create_fee_schedule(
     actor.require_role(Role.OPERATOR)
     actor.require_capacity(Capacity.OPERATOR)
     _require_possible(commission_bps, vat_general_bps, vat_small_scale_bps)
+    if effective_from is not None and not FIRST_YEAR <= effective_from.year <= LAST_YEAR:
+        raise InvalidInput(errors={"/effective_from": _("Use a year from 1970 to 9998.")})
     with transaction.atomic():
         alone("fee schedules")
         now = clock.now()

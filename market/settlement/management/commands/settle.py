@@ -14,11 +14,17 @@ from market.settlement.services import cutoff_due, run_settlement
 
 
 def business_day(text: str) -> datetime.date:
-    """An ISO 8601 date."""
+    """An ISO 8601 date, not so early that its midnight lies before the calendar begins."""
     try:
-        return datetime.date.fromisoformat(text)
+        day = datetime.date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text} is no date such as 2027-01-31") from None
+    if day.year < FIRST_YEAR:
+        raise argparse.ArgumentTypeError(f"{text} is before the year {FIRST_YEAR}")
+    return day
+
+
+FIRST_YEAR = 1970
 
 
 class Command(BaseCommand):
