@@ -86,10 +86,10 @@ class Seen:
 class Run:
     """One run of the main job. The steps are called in order by ``__main__``."""
 
-    def __init__(self, progress: Progress, folder: Path, running: Exchange, volume: Volume) -> None:
+    def __init__(self, progress: Progress, running: Exchange, volume: Volume) -> None:
         self.volume = volume
         self.progress = progress
-        self.folder = folder
+        self.folder = running.folder
         self.running = running
         self.name = f"demo-{secrets.token_hex(4)}"
         self.started_at = clock.now()

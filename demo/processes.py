@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
@@ -25,8 +25,9 @@ class DidNotStart(Exception):
 class Exchange:
     """The running processes of one exchange."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
         self.folder = folder
+        self.environment = {**(os.environ if environment is None else environment), "PYTHONUNBUFFERED": "1"}
         self.port = _free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self._children: dict[str, subprocess.Popen] = {}
@@ -68,12 +69,13 @@ class Exchange:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                env=self.environment,
                 # Ctrl-C is for the demo, which then ends them in order.
                 start_new_session=True,
                 preexec_fn=_end_with_parent,
             )
 
-    def _wait(self, name: str, is_ready) -> None:
+    def _wait(self, name: str, is_ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + PATIENCE
         while not is_ready():
             if self._children[name].poll() is not None or time.monotonic() > deadline:
@@ -92,11 +94,14 @@ class Exchange:
 
 
 @contextlib.contextmanager
-def exchange(folder: Path) -> Iterator[Exchange]:
-    """An exchange with nothing started yet; whatever is started ends with the block, however that ends."""
+def exchange(folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[Exchange]:
+    """An exchange with nothing started yet; whatever is started ends with the block, however that ends.
+
+    The children get ``environment``, or this process's own.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     before = signal.signal(signal.SIGTERM, _leave)
-    running = Exchange(folder)
+    running = Exchange(folder, environment)
     try:
         yield running
     finally:
