@@ -109,6 +109,9 @@ def _whole_rows(rows: Iterator[list[str]], source: _FirstBytes) -> Iterator[list
         except UnicodeDecodeError:
             if not source.is_cut:
                 raise
+            # The budget cut a character in two; its row was never handed out, so the one held is whole.
+            if held is not None:
+                yield held
             return
         if row is None:
             break

@@ -40,7 +40,7 @@ def clean_asset_path(path: str) -> str:
         raise ValidationError(_("A path has 1 to %(most)d characters."), params={"most": MAX_PATH_LETTERS})
     if path.startswith("/"):
         raise ValidationError(_("A path is relative: leave out the leading /."))
-    if any(unicodedata.category(letter)[0] in "C" or letter in "\u2028\u2029" for letter in path):
+    if not path.isprintable():
         raise ValidationError(_("A path has no control or invisible characters."))
     if REFUSED_IN_PATHS & set(path):
         raise ValidationError(_('A path has none of \\ : * ? " < > |, which not every computer accepts.'))

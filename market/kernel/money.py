@@ -44,7 +44,7 @@ def to_text(amount: int) -> str:
     return f"{sign}{yuan}.{fen:02d}"
 
 
-_YUAN = re.compile(r"(\d{1,13})(?:\.(\d{1,2}))?", re.ASCII)
+_YUAN = re.compile(r"(\d{1,14})(?:\.(\d{1,2}))?", re.ASCII)
 
 
 def from_text(text: str) -> int:

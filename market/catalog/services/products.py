@@ -108,12 +108,11 @@ def resume_product(*, actor: Actor, product_id: uuid.UUID, reason: str) -> None:
     reason = clean_reason(reason)
     with transaction.atomic():
         product = lock_product_as_operator(actor, product_id)
-        PRODUCT_MOVES.require(product.state, ProductState.LISTED)
-        require_verified(product.vendor_org)
         # Only from suspended: a product in review is listed by its review alone.
-        move_state(
-            Product.objects.filter(id=product.id, state=ProductState.SUSPENDED), PRODUCT_MOVES, ProductState.LISTED
-        )
+        if product.state != ProductState.SUSPENDED:
+            raise PRODUCT_MOVES.illegal(product.state, ProductState.LISTED)
+        require_verified(product.vendor_org)
+        _move(product, ProductState.LISTED)
         insert_together(product_event("product.resumed", actor, product, {"reason": reason}))
 
 
