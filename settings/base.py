@@ -256,6 +256,7 @@ SPECTACULAR_SETTINGS = {
         "Sector": "market.catalog.states.Sector",
         "TradeSide": "market.negotiation.states.Side",
         "TaxpayerType": "accounts.states.TaxpayerType",
+        "TradeSide": "market.negotiation.states.Side",
         "TransferKind": "market.ledger.states.TransferKind",
     },
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -31,6 +31,19 @@ def without_constraint(table: str, name: str, repair: str = "") -> Iterator[None
 
 
 @contextmanager
+def without_index(name: str, repair: str = "") -> Iterator[None]:
+    """The database without one (unique) index; ``repair`` is run before it comes back."""
+    definition = _one(f"SELECT pg_get_indexdef('{name}'::regclass)")
+    _run(f"DROP INDEX {name}")
+    try:
+        yield
+    finally:
+        if repair:
+            _run(repair)
+        _run(definition)
+
+
+@contextmanager
 def with_function_changed(name: str, old: str, new: str) -> Iterator[None]:
     """A PostgreSQL function with ``old`` in its body replaced by ``new``."""
     definition = _one(f"SELECT pg_get_functiondef('{name}'::regproc)")
