@@ -254,7 +254,6 @@ SPECTACULAR_SETTINGS = {
         "Role": "accounts.states.Role",
         "Scope": "accounts.states.Scope",
         "Sector": "market.catalog.states.Sector",
-        "TradeSide": "market.negotiation.states.Side",
         "TaxpayerType": "accounts.states.TaxpayerType",
         "TradeSide": "market.negotiation.states.Side",
         "TransferKind": "market.ledger.states.TransferKind",

@@ -7,7 +7,9 @@ from typing import Any
 from django.db.models import Prefetch, Q, QuerySet
 
 from accounts.states import Capacity, Role
+from market.catalog.models import Offer
 from market.catalog.selectors import sees_everything
+from market.catalog.states import OfferState
 from market.kernel import clock
 from market.kernel.actors import Actor
 from market.kernel.errors import NotFound
@@ -68,6 +70,15 @@ def rounds_of(quote: Quote) -> QuerySet[QuoteRound]:
     return quote.rounds.select_related("offer").order_by("number")
 
 
+def offer_to_start_from(quote: Quote) -> Offer | None:
+    """What the vendor offered last in this quote, else the product's newest public offer; to write the next one."""
+    product_offers = Offer.objects.filter(product=quote.product_id).order_by("-id")
+    return (
+        product_offers.filter(quote_id=quote.id).first()
+        or product_offers.filter(buyer_org=None, state=OfferState.ACTIVE).first()
+    )
+
+
 def side_of(actor: Actor, quote: Quote) -> str | None:
     """On which side of the quote the actor's organisation stands; None for whoever only looks on."""
     sides = {quote.buyer_org_id: Side.BUYER, quote.vendor_org_id: Side.VENDOR}
@@ -79,6 +90,12 @@ def speaks_for(actor: Actor, side: str) -> bool:
     if side == Side.BUYER:
         return actor.role in BUYING_ROLES and Capacity.BUYER in actor.capacities
     return actor.role in SELLING_ROLES and Capacity.VENDOR in actor.capacities
+
+
+def may_name(actor: Actor, said: QuoteRound) -> bool:
+    """Whether the actor may know who spoke: people are named to their own organisation and to auditors only."""
+    own = {Side.BUYER: said.buyer_org_id, Side.VENDOR: said.vendor_org_id}.get(said.side)
+    return sees_everything(actor) or own in (None, actor.organization_id)
 
 
 def acts_open_to(actor: Actor, quote: Quote) -> list[str]:

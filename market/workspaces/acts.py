@@ -36,7 +36,7 @@ class Act:
 
     ``perform(actor, object, cleaned data)`` calls the service, and may return another object whose page to open
     next; ``is_offered(actor, object)`` decides whether the button shows (the service decides again). ``name`` is the
-    last part of its address.
+    last part of its address. ``initial(actor, object)`` fills the form in beforehand.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Act:
     form_class: type[forms.Form] = NoQuestions
     explanation: str | Promise = ""
     is_dangerous: bool = False
+    initial: Callable[[Actor, Any], dict[str, Any]] = lambda actor, subject: {}
 
 
 class ActsMixin:
@@ -84,7 +85,7 @@ class ActsMixin:
         if subject is None or act is None or not act.is_offered(actor, subject):
             raise Http404
         back = self._page_of(subject)
-        form = act.form_class(request.POST or None, request.FILES or None)
+        form = act.form_class(request.POST or None, request.FILES or None, initial=act.initial(actor, subject))
         if request.method == "POST" and form.is_valid():
             outcome = self._performed(request, act, actor, subject, form)
             if outcome is not None:

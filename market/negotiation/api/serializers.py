@@ -9,7 +9,6 @@ from market.api.queries import ListQuery
 from market.api.serializers import KeyField, StrictSerializer, TextField, WholeNumberField
 from market.catalog.api.serializers import OfferDetailSerializer
 from market.catalog.models import Offer
-from market.catalog.selectors import sees_everything
 from market.negotiation import selectors
 from market.negotiation.models import Quote, QuoteRound
 from market.negotiation.services.steps import MAX_MESSAGE
@@ -168,11 +167,8 @@ class RoundSerializer(serializers.Serializer):
     at = serializers.DateTimeField(source="created_at")
 
     def get_actor(self, said: QuoteRound) -> str | None:
-        """People are named to their own organisation and to auditors only."""
-        actor = self.context["actor"]
-        own = {Side.BUYER: said.buyer_org_id, Side.VENDOR: said.vendor_org_id}.get(said.side)
-        may_name = sees_everything(actor) or own in (None, actor.organization_id)
-        return said.actor_label if may_name else None
+        """Who spoke, where the reader may know it."""
+        return said.actor_label if selectors.may_name(self.context["actor"], said) else None
 
 
 class QuoteDetailSerializer(QuoteSerializer):
