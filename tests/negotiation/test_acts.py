@@ -137,6 +137,20 @@ def test_a_free_offer_needs_no_money():
     assert accepted(market, quote).order.amount == 0
 
 
+@pytest.mark.parametrize(
+    ("terms", "amount"),
+    [
+        ({"price_model": "subscription", "amount": 5_000, "months": 12}, 10 * 12 * 5_000),
+        ({"price_model": "subscription", "amount": 5_000, "months": 12, "is_instalment": True}, 10 * 5_000),
+        ({"amount": None, "tier_mode": "volume", "tiers": [{"up_to": None, "unit_price": 20_000_000}]}, 10 * 2_000),
+    ],
+)
+def test_an_offer_of_any_price_model_answers_a_quote(market, terms, amount):
+    order = accepted(market, offered(market, terms=terms)).order
+    assert (order.amount, order.offer.price_model) == (amount, order.offer.price_rule().model)
+    assert factories.balance(market.buyer, "escrow") == amount
+
+
 # --- Ends without an order --------------------------------------------------------------------------------------------
 
 

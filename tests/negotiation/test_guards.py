@@ -135,11 +135,9 @@ def test_a_quote_has_one_offer_that_stands(market):
     refused(
         "offer_one_active_per_quote",
         """
-        INSERT INTO catalog_offer (id, product_id, vendor_org_id, price_model, amount, currency, licence,
-                                   acceptance_days, buyer_org_id, valid_until, quote_id, state, created_at)
-        SELECT gen_random_uuid(), product_id, vendor_org_id, price_model, 1, currency, licence,
-               acceptance_days, buyer_org_id, valid_until, quote_id, state, created_at
-          FROM catalog_offer WHERE id = %s
+        INSERT INTO catalog_offer
+        SELECT (jsonb_populate_record(offer, jsonb_build_object('id', gen_random_uuid()))).*
+          FROM catalog_offer AS offer WHERE id = %s
         """,
         quote.current_offer_id,
     )
