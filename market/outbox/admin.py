@@ -31,6 +31,7 @@ class KindFilter(SimpleListFilter):
 class JobAdmin(WorkspaceAdmin):
     """Durable work, read-only; a dead letter can be sent back to work."""
 
+    icon = "pending_actions"
     list_display = ("kind", "key", "state", "attempts", "due_at", "error", "created_at")
     list_filter = ("state", KindFilter)
     search_fields = ("subject_id",)

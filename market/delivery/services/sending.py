@@ -21,8 +21,8 @@ from market.kernel.errors import NotFound
 
 logger = structlog.get_logger(__name__)
 
-BLOCK = 512 * 1024
-"""Bytes read and sent at a time: large enough that Python is not the bottleneck, small enough for an honest count."""
+BLOCK = 256 * 1024
+"""Bytes read and sent at a time. From 64 KiB to 4 MiB the speed is the same; a smaller block is a truer count."""
 
 
 class Sending:
