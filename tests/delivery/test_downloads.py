@@ -19,13 +19,13 @@ from market.kernel.identifiers import uuid7
 from tests import factories
 from tests.delivery.trade import entitled, stored_path
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 CONTENT = bytes(range(256)) * 8
 PATH = "2026/贵阳 气象.csv"
 
 
 @pytest.fixture
-def market(clean_redis) -> factories.Market:
+def market(db) -> factories.Market:
     return factories.market()
 
 
@@ -50,11 +50,10 @@ def link_to(entitlement, asset, **changes) -> str:
 
 
 def get(link: str, **headers):
-    """The answer with its body read and closed, as a server does."""
+    """The answer with its body read to the end, when the test client closes it as a server does."""
     response = Client().get(link, headers=headers)
     if response.streaming:
         response.body = b"".join(response.streaming_content)
-        response.close()
     return response
 
 
@@ -241,6 +240,7 @@ def test_revoked_entitlement_closes_links_that_are_out(link, entitlement, market
     assert Client().head(link).status_code == 403
 
 
+@pytest.mark.django_db(transaction=True)
 def test_ended_entitlement_closes_links_that_are_out(entitlement, asset):
     end = clock.now() + timedelta(hours=1)
     with connection.cursor() as cursor, transaction.atomic():
@@ -261,6 +261,7 @@ def test_damaged_store_is_said_before_the_first_byte(link, asset, damage):
     assert_refused(get(link), 503, "asset_unavailable")
 
 
+@pytest.mark.django_db(transaction=True)
 def test_client_that_takes_a_part_leaves_a_receipt_of_that_part(market, monkeypatch):
     monkeypatch.setattr("market.delivery.services.sending.BLOCK", 100)
     entitlement = entitled(market, {PATH: CONTENT})

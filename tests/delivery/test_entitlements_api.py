@@ -16,13 +16,13 @@ from market.orders import services as orders
 from tests import factories
 from tests.delivery.trade import deliver, entitled, place
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 LIST = "/api/v1/entitlements"
 FILES = {"a.csv": b"a" * 1000, "数据/b.csv": b"b" * 500}
 
 
 @pytest.fixture
-def market(clean_redis) -> factories.Market:
+def market(db) -> factories.Market:
     return factories.market(price=100)
 
 
@@ -47,10 +47,7 @@ def links(client, entitlement, **body) -> list[dict]:
 
 
 def download(url: str, **headers) -> bytes:
-    response = Client().get(urlsplit(url).path, headers=headers)
-    body = b"".join(response.streaming_content)
-    response.close()
-    return body
+    return b"".join(Client().get(urlsplit(url).path, headers=headers).streaming_content)
 
 
 def stranger():

@@ -23,11 +23,11 @@ from market.outbox.states import JobState
 from tests import factories
 from tests.delivery.trade import asset_of, deliver, held_file, job_of, place, stored_path
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def market(clean_redis) -> factories.Market:
+def market(db) -> factories.Market:
     return factories.market()
 
 
@@ -161,6 +161,7 @@ def test_order_cancelled_before_delivery_began(market):
     assert not Entitlement.objects.exists()
 
 
+@pytest.mark.django_db(transaction=True)
 def test_order_cancelled_while_its_files_are_being_checked(market):
     order = place(market)
     with held_file(asset_of(order)) as pipe:
@@ -185,6 +186,7 @@ def run_and_disconnect(job_id) -> None:
         connection.close()
 
 
+@pytest.mark.django_db(transaction=True)
 def test_lease_is_renewed_while_a_large_file_is_read(market, settings, wait_until):
     settings.OUTBOX_LEASE_SECONDS = 1
     order = place(market)
@@ -195,15 +197,16 @@ def test_lease_is_renewed_while_a_large_file_is_read(market, settings, wait_unti
             first_lease = job_of(order).lease_until
 
             def renewed_twice() -> bool:
-                writer.write(b"x" * 4096)
+                writer.write(b"x" * 65_536)
                 return job_of(order).lease_until > first_lease + timedelta(seconds=1)
 
             wait_until(renewed_twice, "two renewals")
             assert job_of(order).fence == 1
         worker.join(timeout=10)
-    assert job_of(order).state == JobState.DEAD, "4096 bytes of x are not what was published"
+    assert job_of(order).state == JobState.DEAD, "bytes of x are not what was published"
 
 
+@pytest.mark.django_db(transaction=True)
 def test_worker_that_lost_its_lease_stops_reading(market, settings):
     """Without renewal it would read to the end of a file of any size for nothing."""
     settings.OUTBOX_LEASE_SECONDS = 0

@@ -16,11 +16,11 @@ from tests import factories
 from tests.concurrency.together import together
 from tests.delivery.trade import entitled
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def market(clean_redis) -> factories.Market:
+def market(db) -> factories.Market:
     return factories.market(price=100)
 
 
@@ -79,6 +79,7 @@ def test_refusals_change_nothing(market, entitlement):
     assert_untouched(entitlement)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_two_operators_revoke_at_once(market, entitlement):
     operator = factories.actor_of(market.operator)
 
