@@ -9,14 +9,21 @@ from rest_framework import serializers
 
 
 class StrictSerializer(serializers.Serializer):
-    """A serializer that refuses members it does not know, so that a misspelt one is never silently ignored."""
+    """A serializer that refuses members it does not know, so that a misspelt one is never ignored."""
 
     def to_internal_value(self, data: Any) -> Any:
+        faults: dict[str, Any] = {}
         if isinstance(data, dict):
-            unknown = sorted(set(data) - {name for name, field in self.fields.items() if not field.read_only})
-            if unknown:
-                raise serializers.ValidationError({name: [_("This member is not known here.")] for name in unknown})
-        return super().to_internal_value(data)
+            known = {name for name, field in self.fields.items() if not field.read_only}
+            faults = {name: [_("This member is not known here.")] for name in sorted(set(data) - known)}
+        try:
+            value = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            # Everything that is wrong is named at once.
+            raise serializers.ValidationError(faults | error.detail) from error
+        if faults:
+            raise serializers.ValidationError(faults)
+        return value
 
 
 class NoBody(StrictSerializer):

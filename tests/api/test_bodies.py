@@ -86,6 +86,13 @@ def test_what_is_only_somewhat_nested_is_judged_by_the_form(market, send):
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/purpose")
 
 
+def test_everything_that_is_wrong_is_named_at_once(send):
+    answer = send(b'{"purpos": "x", "quantity": -1}')
+    pointers = {error["pointer"] for error in answer.json()["errors"]}
+    assert answer.status_code == 422
+    assert {"/purpos", "/purpose", "/quantity", "/offer", "/client_reference"} <= pointers
+
+
 def test_ten_megabytes_are_refused_without_being_read(send):
     body = b'{"purpose": "' + b"x" * 10 * 1024 * 1024 + b'"}'
     tracemalloc.start()
