@@ -11,7 +11,7 @@ from market.audit.services import event
 from market.catalog.models import Offer
 from market.kernel import clock
 from market.kernel.actors import SYSTEM
-from market.kernel.database import insert_together
+from market.kernel.database import copy_together
 from market.kernel.identifiers import short_code, uuid7
 from market.ledger.models import Account
 from market.ledger.services import transfer
@@ -65,7 +65,8 @@ def accepted_orders(
             )
         proofs.append(event("order.placed", actor=SYSTEM, subject=("order", order_id), payload={"amount": amount}))
     with transaction.atomic():
-        insert_together(made, moved, proofs)
+        for rows in (made, moved, proofs):
+            copy_together(rows)
     return [order.id for order in made]
 
 
