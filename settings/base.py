@@ -108,6 +108,9 @@ ORDER_FAILED_REFUND_DAYS = environment.integer("ORDER_FAILED_REFUND_DAYS", 3)
 # Days in which a vendor, or a buyer who was asked back, must answer in a quote; after them the quote expires.
 QUOTE_ANSWER_DAYS = environment.integer("QUOTE_ANSWER_DAYS", 14)
 
+# A purpose that a buyer asks for is decided within so many days or expires; approved, it lets order for as long.
+PURPOSE_APPROVAL_DAYS = environment.integer("PURPOSE_APPROVAL_DAYS", 45)
+
 # --- Redis: hints for Celery (database 0), cache (database 1 or another server) ---------------------------------------
 
 CELERY_BROKER_URL = REDIS_URL
@@ -236,6 +239,7 @@ SPECTACULAR_SETTINGS = {
     # Names that stay when another room starts to use a field of the same name.
     "ENUM_NAME_OVERRIDES": {
         "AccountKind": "market.ledger.states.AccountKind",
+        "ApprovalState": "market.catalog.states.ApprovalState",
         "Capacity": "accounts.states.Capacity",
         "DeliveryState": "market.delivery.states.DeliveryState",
         "Grade": "market.catalog.states.Grade",

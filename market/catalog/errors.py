@@ -20,11 +20,37 @@ class OfferAnswersQuote(BusinessError):
 
 
 class ApprovalNeeded(BusinessError):
-    """Important data (GB/T 43697-2024) is sold only to a buyer for whom a private offer was made."""
+    """Important data (GB/T 43697-2024) is sold by private offer for an approved purpose only, and so is what a vendor
+    marks; carries ``product`` and the buyer's open ``approvals`` of it when an approval is what misses.
+    """
 
     code = "approval_needed"
     status = 403
     title = _("This product needs an approval for each buyer")
+
+
+class ApprovalNotNeeded(BusinessError):
+    """The product can be ordered for any purpose without asking first."""
+
+    code = "approval_not_needed"
+    status = 409
+    title = _("This product needs no approval")
+
+
+class ApprovalAsked(BusinessError):
+    """The buyer has an open approval of this product for this very purpose; carries its key as ``approval``."""
+
+    code = "approval_asked"
+    status = 409
+    title = _("You have asked for this already")
+
+
+class ApprovalExpired(BusinessError):
+    """The time to decide, or to order under it, is over; beat will say so in the state too."""
+
+    code = "approval_expired"
+    status = 409
+    title = _("The time of this approval is over")
 
 
 class ProductNotOpen(BusinessError):

@@ -94,6 +94,9 @@ class ProductForm(forms.ModelForm):
             "sector": _("Section of GB/T 4754-2017 that the data are about."),
             "rights_basis": _("On which of the three rights of the 20 data measures (数据二十条) you sell."),
             "grade": _("GB/T 43697-2024. Important data is sold by private offers only; core data may not be traded."),
+            "requires_purpose_approval": _(
+                "Before an order, you and the exchange agree to what the buyer wants it for."
+            ),
             "has_personal_information": _("Then no sample rows are taken from your files by themselves."),
         }
 
@@ -272,6 +275,18 @@ class RejectionForm(forms.Form):
         required=False,
         choices=list(REVIEW_CHECKLIST.items()),
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    )
+
+
+class RemarkForm(forms.Form):
+    """An approval, with a word for the other side if there is one to say."""
+
+    reason = forms.CharField(
+        label=_("Remarks"),
+        required=False,
+        max_length=5000,
+        widget=UnfoldAdminTextareaWidget,
+        help_text=_("The buyer can read them."),
     )
 
 

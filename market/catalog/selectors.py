@@ -5,6 +5,7 @@ import uuid
 
 from django.contrib.postgres.aggregates import StringAgg
 from django.db.models import (
+    Case,
     CharField,
     Count,
     Exists,
@@ -16,7 +17,9 @@ from django.db.models import (
     Q,
     QuerySet,
     Subquery,
+    UUIDField,
     Value,
+    When,
 )
 from django.db.models.functions import Coalesce, Collate, Concat
 from django.utils.functional import Promise
@@ -26,9 +29,11 @@ from accounts.errors import OrganizationNotTrading
 from accounts.models import Organization
 from accounts.states import Capacity, OrganizationState, Role
 from market.catalog.errors import ApprovalNeeded, OfferNotOrderable
-from market.catalog.models import Asset, Offer, Product, Revision
+from market.catalog.models import Asset, Offer, Product, PurposeApproval, Revision
 from market.catalog.states import (
     NEVER_LISTED,
+    OPEN_APPROVALS,
+    ApprovalState,
     Grade,
     OfferState,
     ProductState,
@@ -60,10 +65,14 @@ def manifest_sha256(revision_id: OuterRef) -> Subquery:
     return Subquery(files.annotate(manifest=Sha256(lines)).values("manifest"))
 
 
-def orderable_offer(offer_id: uuid.UUID, buyer_org_id: uuid.UUID, quote_id: uuid.UUID | None = None) -> Offer:
+def orderable_offer(
+    offer_id: uuid.UUID, buyer_org_id: uuid.UUID, quote_id: uuid.UUID | None = None, purpose: str = ""
+) -> Offer:
     """The offer with product and vendor, and the product's latest published revision, all in one query.
 
-    The revision comes as attributes ``revision_id``, ``revision_number`` and ``revision_manifest_sha256``.
+    The revision comes as attributes ``revision_id``, ``revision_number`` and ``revision_manifest_sha256``; the approval
+    of this very ``purpose``, where the product needs one, as ``approval_id``. One that is withdrawn or expires after
+    this read does not hinder the order.
     ``quote_id`` is the quote that is being accepted: an offer that answers one is ordered through it alone.
 
     Raises ``NotFound`` for what this buyer may not know of (a product never listed, an offer private to another),
@@ -78,13 +87,43 @@ def orderable_offer(offer_id: uuid.UUID, buyer_org_id: uuid.UUID, quote_id: uuid
             revision_id=Subquery(latest.values("id")[:1]),
             revision_number=Subquery(latest.values("number")[:1]),
             revision_manifest_sha256=manifest_sha256(OuterRef("revision_id")),
+            approval_id=_approval_in_force(buyer_org_id, purpose),
         )
         .first()
     )
     if offer is None:
         raise NotFound
     _require_orderable(offer, quote_id)
+    if offer.product.needs_purpose_approval and offer.approval_id is None:
+        raise _approval_needed(offer.product, buyer_org_id)
     return offer
+
+
+def _approval_in_force(buyer_org_id: uuid.UUID, purpose: str) -> Case:
+    """The key of the buyer's approval for that purpose; looked up only for a product that needs one."""
+    approved = PurposeApproval.objects.filter(
+        product=OuterRef("product"),
+        buyer_org_id=buyer_org_id,
+        purpose=purpose.strip(),
+        state=ApprovalState.APPROVED,
+        expires_at__gt=clock.now(),
+    )
+    needed = Q(product__requires_purpose_approval=True) | Q(product__grade=Grade.IMPORTANT)
+    return Case(When(needed, then=Subquery(approved.values("id")[:1])), output_field=UUIDField())
+
+
+def _approval_needed(product: Product, buyer_org_id: uuid.UUID) -> ApprovalNeeded:
+    """What the buyer should do about it: ask, wait, or declare the purpose as it was approved."""
+    own = PurposeApproval.objects.filter(product=product, buyer_org_id=buyer_org_id, expires_at__gt=clock.now())
+    approvals = list(own.filter(state__in=OPEN_APPROVALS).values("id", "state", "purpose"))
+    if any(approval["state"] == ApprovalState.APPROVED for approval in approvals):
+        advice = _("Declare the purpose word for word as it was approved, or ask for another purpose.")
+    elif approvals:
+        advice = _("Your purpose waits for a decision. Order when it is approved.")
+    else:
+        advice = _("Ask for it first: POST /api/v1/purpose-approvals with this product and your purpose.")
+    shown = [approval | {"id": str(approval["id"])} for approval in approvals]
+    return ApprovalNeeded(advice, product=str(product.id), approvals=shown)
 
 
 def _require_orderable(offer: Offer, quote_id: uuid.UUID | None) -> None:
@@ -268,3 +307,35 @@ def buyer_by_code(code: str) -> Organization | None:
 def may_list(actor: Actor) -> bool:
     """Whether the actor's role writes to its vendor's catalogue; shows and hides buttons, services decide."""
     return actor.role in (Role.OWNER, Role.LISTER) and Capacity.VENDOR in actor.capacities
+
+
+BUYING_ROLES = (Role.OWNER, Role.PURCHASER)
+
+
+def approvals_visible_to(actor: Actor) -> QuerySet[PurposeApproval]:
+    """Purposes with what a line about them shows: a buyer's own, those a vendor decides on, all for supervisors."""
+    approvals = PurposeApproval.objects.select_related("product__vendor_org", "buyer_org")
+    if sees_everything(actor):
+        return approvals
+    own = actor.organization_id
+    return approvals.filter(Q(buyer_org=own) | Q(vendor_org_id=own))
+
+
+def approval_visible_to(actor: Actor, approval_id: uuid.UUID) -> PurposeApproval:
+    """One purpose. Raises ``NotFound`` also for other organisations' purposes."""
+    found = approvals_visible_to(actor).filter(id=approval_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def open_approval(actor: Actor, product_id: uuid.UUID, purpose: str) -> PurposeApproval | None:
+    """The one approval of that product and purpose that the actor's organisation has open."""
+    own = PurposeApproval.objects.filter(buyer_org_id=actor.organization_id, state__in=OPEN_APPROVALS)
+    return own.filter(product_id=product_id, purpose=purpose.strip()).first()
+
+
+def may_withdraw(actor: Actor, approval: PurposeApproval) -> bool:
+    """Whether the actor may take its organisation's purpose back now."""
+    is_buyer = approval.buyer_org_id == actor.organization_id and actor.role in BUYING_ROLES
+    return is_buyer and approval.state in OPEN_APPROVALS

@@ -153,6 +153,39 @@ class ReviewDecision(models.TextChoices):
 
 REVIEW_MOVES = TransitionTable({ReviewDecision.PENDING: [ReviewDecision.APPROVED, ReviewDecision.REJECTED]})
 
+
+class ApprovalState(models.TextChoices):
+    """Where a buyer's purpose stands: the vendor decides first, then the exchange; only ``approved`` lets order."""
+
+    REQUESTED = "requested", _("waits for the vendor")
+    VENDOR_APPROVED = "vendor_approved", _("waits for the exchange")
+    APPROVED = "approved", _("approved")
+    REJECTED = "rejected", _("rejected")
+    WITHDRAWN = "withdrawn", _("withdrawn")
+    EXPIRED = "expired", _("expired")
+
+
+APPROVAL_MOVES = TransitionTable(
+    {
+        ApprovalState.REQUESTED: [
+            ApprovalState.VENDOR_APPROVED,
+            ApprovalState.REJECTED,
+            ApprovalState.WITHDRAWN,
+            ApprovalState.EXPIRED,
+        ],
+        ApprovalState.VENDOR_APPROVED: [
+            ApprovalState.APPROVED,
+            ApprovalState.REJECTED,
+            ApprovalState.WITHDRAWN,
+            ApprovalState.EXPIRED,
+        ],
+        ApprovalState.APPROVED: [ApprovalState.WITHDRAWN, ApprovalState.EXPIRED],
+    }
+)
+OPEN_APPROVALS = (ApprovalState.REQUESTED, ApprovalState.VENDOR_APPROVED, ApprovalState.APPROVED)
+"""States that something may still follow: a buyer has one open approval of a product and purpose at a time."""
+
+
 REVIEW_CHECKLIST = {
     "rights": _("The vendor has shown on which right it sells (contract, licence, own collection)"),
     "grade": _("The data grade is right, and the product holds no core data"),

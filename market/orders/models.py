@@ -3,7 +3,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization, User
-from market.catalog.models import SHA256_PATTERN, Offer, Product, Revision
+from market.catalog.models import SHA256_PATTERN, Offer, Product, PurposeApproval, Revision
 from market.kernel import clock
 from market.kernel.identifiers import uuid7
 from market.kernel.money import CURRENCY, MAX_AMOUNT
@@ -32,6 +32,9 @@ class Order(models.Model):
     amount = models.BigIntegerField(_("amount (fen)"))
     currency = models.CharField(_("currency"), max_length=3, default=CURRENCY)
     purpose = models.CharField(_("declared purpose"), max_length=1000)
+    approval = models.ForeignKey(
+        PurposeApproval, models.PROTECT, null=True, related_name="orders", verbose_name=_("purpose approved by")
+    )
     client_reference = models.CharField(_("buyer's reference"), max_length=64)
     terms_sha256 = models.CharField(_("SHA-256 of the terms"), max_length=64)
     term_starts_on = models.DateField(_("term begins"), null=True)

@@ -22,6 +22,8 @@ def freeze(order: Order, manifest_sha256: str, bargain: Bargain) -> OrderTerms:
     document = _document(order, manifest_sha256)
     if bargain.rule.months or bargain.rule.tiers:
         document["price"] = _price(bargain)
+    if order.approval_id is not None:
+        document["order"]["purpose_approval"] = str(order.approval_id)
     if order.offer.includes_later_revisions:
         document["revision"]["later_revisions_until"] = order.term_ends_on.isoformat()
     canonical = rfc8785.dumps(document)

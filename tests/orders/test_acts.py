@@ -13,9 +13,9 @@ from accounts import services as accounts
 from accounts.errors import OrganizationNotTrading
 from accounts.states import Capacity, OrganizationState, Role
 from market.audit.models import AuditEvent
-from market.catalog.errors import ApprovalNeeded, OfferNotOrderable
+from market.catalog.errors import OfferNotOrderable
 from market.catalog.models import Offer, Product, Revision
-from market.catalog.states import Grade, OfferState, ProductState, RevisionState
+from market.catalog.states import OfferState, ProductState, RevisionState
 from market.kernel import clock
 from market.kernel.actors import SYSTEM
 from market.kernel.errors import Forbidden, IllegalTransition, InvalidInput, NotFound
@@ -182,15 +182,6 @@ def test_what_is_not_for_sale_cannot_be_ordered(spoil, refusal):
         place(market)
     assert everything() == before
     assert money(market) == (100_000, 0)
-
-
-def test_important_data_is_ordered_by_private_offer_only():
-    market = factories.market()
-    product = factories.product(market.vendor, grade=Grade.IMPORTANT)
-    factories.revision(product)
-    with pytest.raises(ApprovalNeeded):
-        place(market, offer_id=factories.offer(product).id)
-    place(market, offer_id=factories.offer(product, buyer_org=market.buyer).id)
 
 
 def test_another_buyers_offer_and_an_unknown_one_look_the_same():

@@ -101,7 +101,10 @@ class ReadProducts:
 
 PRODUCT_SECTIONS = [
     (_("What it is"), {"fields": ("title", "code", "kind", "sector", "description")}),
-    (_("Rights and grade"), {"fields": ("rights_basis", "grade", "has_personal_information")}),
+    (
+        _("Rights and grade"),
+        {"fields": ("rights_basis", "grade", "has_personal_information", "requires_purpose_approval")},
+    ),
 ]
 
 

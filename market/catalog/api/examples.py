@@ -21,6 +21,7 @@ PRODUCT = {
     "sector": "M",
     "grade": "general",
     "has_personal_information": False,
+    "needs_purpose_approval": False,
     "rights_basis": "operation",
     "state": "listed",
     "certificate_number": "QS-2026-K5T2QW7XAB",

@@ -3,12 +3,16 @@
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.models import Organization
 from market.api.queries import ListQuery
-from market.catalog.models import Asset, Offer, Product, Revision
-from market.catalog.states import Grade, PriceModel, ProductKind, Sector
+from market.api.serializers import KeyField, StrictSerializer, TextField
+from market.catalog.models import Asset, Offer, Product, PurposeApproval, Revision
+from market.catalog.selectors import may_withdraw
+from market.catalog.services.approvals import MAX_PURPOSE
+from market.catalog.states import OPEN_APPROVALS, ApprovalState, Grade, PriceModel, ProductKind, Sector
 from market.kernel.money import MAX_AMOUNT
 
 MAX_WORDS = 8
@@ -88,6 +92,9 @@ class ProductSerializer(serializers.ModelSerializer):
 
     vendor = VendorReferenceSerializer(source="vendor_org")
     summary = serializers.CharField(help_text=_("The beginning of the description."))
+    needs_purpose_approval = serializers.BooleanField(
+        help_text=_("Ask for approval of your purpose before you order: POST /purpose-approvals.")
+    )
     latest_revision = serializers.IntegerField(allow_null=True, help_text=_("Number of what an order delivers today."))
     offers = OfferSerializer(source="active_offers", many=True)
 
@@ -102,6 +109,7 @@ class ProductSerializer(serializers.ModelSerializer):
             "sector",
             "grade",
             "has_personal_information",
+            "needs_purpose_approval",
             "rights_basis",
             "state",
             "certificate_number",
@@ -181,3 +189,77 @@ class VendorSerializer(serializers.ModelSerializer):
             "contact_email",
             "listed_products",
         )
+
+
+class PurposeApprovalQuery(ListQuery):
+    """What a caller may ask of the list of purposes."""
+
+    state = serializers.ChoiceField(ApprovalState.choices, required=False)
+    product = serializers.UUIDField(required=False, help_text=_("Key of the product."))
+
+
+class AskForPurposeSerializer(StrictSerializer):
+    """What a buyer wants a product for."""
+
+    product = KeyField(source="product_id")
+    purpose = TextField(
+        max_length=MAX_PURPOSE,
+        help_text=_("An order declares the very same words; white space around them is dropped."),
+    )
+
+
+class ApprovalProductSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Product
+        fields = ("id", "code", "title")
+
+
+class ApprovalDeadlineSerializer(serializers.Serializer):
+    """What happens by itself, and when."""
+
+    what = serializers.ChoiceField(["decision", "order"])
+    at = serializers.DateTimeField()
+
+
+class PurposeApprovalSerializer(serializers.ModelSerializer):
+    """A buyer's purpose and where it stands; the context names the ``actor`` who reads it."""
+
+    product = ApprovalProductSerializer()
+    vendor = VendorReferenceSerializer(source="product.vendor_org")
+    buyer = VendorReferenceSerializer(source="buyer_org")
+    acts = serializers.SerializerMethodField(help_text=_("What you may do now: withdraw."))
+    next_deadline = serializers.SerializerMethodField(
+        help_text=_("Until when it is decided, or may be ordered under; then it expires.")
+    )
+
+    class Meta:
+        model = PurposeApproval
+        fields = (
+            "id",
+            "state",
+            "acts",
+            "next_deadline",
+            "product",
+            "vendor",
+            "buyer",
+            "purpose",
+            "requested_at",
+            "expires_at",
+            "vendor_decided_at",
+            "vendor_reason",
+            "operator_decided_at",
+            "operator_reason",
+            "closed_at",
+        )
+
+    def get_acts(self, approval: PurposeApproval) -> list[str]:
+        """What the reader may do now."""
+        return ["withdraw"] if may_withdraw(self.context["actor"], approval) else []
+
+    @extend_schema_field(ApprovalDeadlineSerializer(allow_null=True))
+    def get_next_deadline(self, approval: PurposeApproval) -> dict[str, Any] | None:
+        """The end of the time to decide or to order."""
+        if approval.state not in OPEN_APPROVALS:
+            return None
+        what = "order" if approval.state == ApprovalState.APPROVED else "decision"
+        return ApprovalDeadlineSerializer({"what": what, "at": approval.expires_at}).data

@@ -1,5 +1,5 @@
 import django.db.models.expressions
-import market.catalog.models
+import market.catalog.models.offers
 from django.db import migrations, models
 
 
@@ -157,6 +157,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='offer',
-            constraint=models.CheckConstraint(condition=market.catalog.models.TiersSound('tiers', 'tier_mode', 'price_model', 'amount'), name='offer_tiers_sound'),
+            constraint=models.CheckConstraint(condition=market.catalog.models.offers.TiersSound('tiers', 'tier_mode', 'price_model', 'amount'), name='offer_tiers_sound'),
         ),
     ]

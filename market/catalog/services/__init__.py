@@ -1,5 +1,12 @@
 """Writes: one public function a business act, whichever file of this package it lives in."""
 
+from market.catalog.services.approvals import (
+    decide_as_operator,
+    decide_as_vendor,
+    expire_purpose_approvals,
+    request_purpose_approval,
+    withdraw_purpose_approval,
+)
 from market.catalog.services.assets import Upload, add_asset, add_assets, remove_asset
 from market.catalog.services.imports import ImportedFile, ImportedOffer, ImportedProduct, import_products
 from market.catalog.services.offers import create_offer, end_quoted_offers, withdraw_offer
@@ -23,20 +30,25 @@ __all__ = [
     "add_assets",
     "create_offer",
     "create_product",
+    "decide_as_operator",
+    "decide_as_vendor",
     "decide_review",
     "delist_product",
     "edit_product",
     "edit_revision",
     "edit_vendor_profile",
     "end_quoted_offers",
+    "expire_purpose_approvals",
     "import_products",
     "import_vendor_profiles",
     "publish_revision",
     "remove_asset",
+    "request_purpose_approval",
     "resume_product",
     "revoke_revision",
     "start_revision",
     "submit_product",
     "suspend_product",
     "withdraw_offer",
+    "withdraw_purpose_approval",
 ]

@@ -84,6 +84,7 @@ class ImportedProduct:
     offers: Sequence[ImportedOffer] = ()
     grade: str = Grade.GENERAL
     has_personal_information: bool = False
+    requires_purpose_approval: bool = False
     notes: str = ""
     data_dictionary: dict[str, Any] = dataclasses.field(default_factory=dict)
     sample: list[dict[str, Any]] = dataclasses.field(default_factory=list)
@@ -189,6 +190,7 @@ def _rows_of(
         sector=source.sector,
         grade=source.grade,
         has_personal_information=source.has_personal_information,
+        requires_purpose_approval=source.requires_purpose_approval,
         rights_basis=source.rights_basis,
         state=source.state,
     )

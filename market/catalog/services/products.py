@@ -39,6 +39,7 @@ def create_product(
     rights_basis: str,
     grade: str = Grade.GENERAL,
     has_personal_information: bool = False,
+    requires_purpose_approval: bool = False,
     vendor_org_id: uuid.UUID | None = None,
 ) -> Product:
     """A new draft of the actor's vendor (``vendor_org_id`` is for the exchange itself, ``SYSTEM``).
@@ -56,6 +57,7 @@ def create_product(
         sector=sector,
         grade=grade,
         has_personal_information=has_personal_information,
+        requires_purpose_approval=requires_purpose_approval,
         rights_basis=rights_basis,
     )
     findings = Findings()

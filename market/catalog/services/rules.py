@@ -31,6 +31,7 @@ PRODUCT_FIELDS = (
     "sector",
     "grade",
     "has_personal_information",
+    "requires_purpose_approval",
     "rights_basis",
 )
 """What a vendor says about a product, and may edit until it is submitted."""

@@ -75,6 +75,9 @@ class OrderSerializer(serializers.Serializer):
     term_starts_on = serializers.DateField(allow_null=True, help_text="First paid day of a subscription or metering.")
     term_ends_on = serializers.DateField(allow_null=True, help_text="The day on which the term is over.")
     purpose = serializers.CharField()
+    purpose_approval = serializers.UUIDField(
+        source="approval_id", allow_null=True, help_text="The approval of this purpose, where the product needs one."
+    )
     client_reference = serializers.CharField()
     terms_sha256 = serializers.CharField()
     failure_reason = serializers.CharField()

@@ -67,7 +67,7 @@ def place(
     try:
         # No savepoint of its own: a refusal ends the caller's transaction too, and two round trips are saved.
         with posting(), transaction.atomic(savepoint=False):
-            offer = orderable_offer(offer_id, actor.organization_id, quote_id)
+            offer = orderable_offer(offer_id, actor.organization_id, quote_id, purpose)
             buyer = organization_with_accounts(
                 actor.organization_id, AccountKind.WALLET, AccountKind.ESCROW, currency=offer.currency
             )
@@ -152,6 +152,7 @@ def _draw_up(
         term_starts_on=starts_on,
         term_ends_on=ends_on,
         purpose=purpose,
+        approval_id=offer.approval_id,
         client_reference=client_reference,
         state=OrderState.PAID,
         placed_at=placed_at,
