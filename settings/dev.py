@@ -3,8 +3,6 @@
 import os
 import sys
 
-import structlog
-
 from settings import environment, logs
 from settings.base import *  # noqa: F403
 
@@ -12,7 +10,7 @@ DEBUG = environment.boolean("DEBUG", True)
 SECRET_KEY = os.environ.get("SECRET_KEY") or "for-development-only-" * 3
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]", "testserver"]
 
-LOGGING = logs.logging_settings(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+LOGGING = logs.logging_settings(logs.console(colors=sys.stderr.isatty()))
 
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True

@@ -31,6 +31,11 @@ SHARED = [
 ]
 
 
+def console(colors: bool) -> structlog.dev.ConsoleRenderer:
+    """For a person. Tracebacks are plain: the default prints local variables, passwords and signed links among them."""
+    return structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
+
+
 def logging_settings(renderer) -> dict:
     processors = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if isinstance(renderer, structlog.processors.JSONRenderer):

@@ -2,8 +2,6 @@
 
 import os
 
-import structlog
-
 from settings import environment, logs
 from settings.base import *  # noqa: F403
 from settings.base import CACHES, REDIS_URL, STORAGES, VAR_DIR, private_files
@@ -28,6 +26,6 @@ for alias in ("default", "assets", "reports"):
     STORAGES[alias] = private_files(f"test/{WORKER}/{alias}")
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-LOGGING = logs.logging_settings(structlog.dev.ConsoleRenderer(colors=False))
+LOGGING = logs.logging_settings(logs.console(colors=False))
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True

@@ -13,7 +13,6 @@ from typing import Any
 from django.conf import settings
 from django.core.files.storage import storages
 from django.db import transaction
-from django.db.models import F
 from django.utils.translation import gettext as _
 
 from market.audit.models import AuditEvent
@@ -69,20 +68,29 @@ def _begin(job: Job) -> tuple[Order, Delivery]:
         renew(job)
         order = orders.mark_delivering(order_id=job.subject_id)
         delivery = _delivery_of(job, order)
-        running = Delivery.objects.filter(id=delivery.id, state=DeliveryState.RUNNING)
-        if not running.update(attempts=F("attempts") + 1, failure_reason=""):
+        delivery.attempts += 1
+        if delivery._state.adding:
+            delivery.save(force_insert=True)
+        elif delivery.state == DeliveryState.RUNNING:
+            Delivery.objects.filter(id=delivery.id).update(attempts=delivery.attempts, failure_reason="")
+        else:
             raise DELIVERY_MOVES.illegal(delivery.state, DeliveryState.RUNNING)
     return order, delivery
 
 
 def _delivery_of(job: Job, order: Order) -> Delivery:
-    """The delivery under this job, made at its first attempt. Its number is the try in the job's key."""
-    delivery, _is_new = Delivery.objects.get_or_create(
+    """The delivery under this job, unsaved if this is its first attempt. Its number is the try in the job's key.
+
+    The transaction has touched the job's row before, so nobody else is making the same one.
+    """
+    number = int(job.key.rpartition(":")[2])
+    return Delivery.objects.filter(order=order, number=number).first() or Delivery(
         order=order,
-        number=int(job.key.rpartition(":")[2]),
-        defaults={"job_id": job.id, "buyer_org_id": order.buyer_org_id, "vendor_org_id": order.vendor_org_id},
+        number=number,
+        job_id=job.id,
+        buyer_org_id=order.buyer_org_id,
+        vendor_org_id=order.vendor_org_id,
     )
-    return delivery
 
 
 def _verified(job: Job, order: Order, delivery: Delivery) -> list[dict[str, Any]]:
@@ -186,13 +194,15 @@ def _abandon(job: Job, reason: str) -> None:
 
 
 def _end(delivery: Delivery, state: str, reason: str) -> None:
+    if delivery._state.adding:
+        delivery.save(force_insert=True)
     _move(delivery, state, failure_reason=reason)
     insert_together(_evidence(f"delivery.{state}", delivery, {"reason": reason}))
 
 
 def _move(delivery: Delivery, state: str, **changes: Any) -> None:
-    running = Delivery.objects.filter(id=delivery.id)
-    move_state(running, DELIVERY_MOVES, state, finished_at=clock.now(), **changes)
+    row = Delivery.objects.filter(id=delivery.id)
+    move_state(row, DELIVERY_MOVES, state, finished_at=clock.now(), **changes)
 
 
 def _evidence(name: str, delivery: Delivery, payload: dict[str, Any]) -> AuditEvent:
