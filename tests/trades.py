@@ -10,6 +10,7 @@ from market.kernel import clock
 from market.kernel.actors import SYSTEM
 from market.kernel.database import insert_together
 from market.kernel.identifiers import uuid7
+from market.negotiation import services as negotiation
 from market.orders import services as orders
 from market.orders.models import Order
 from market.settlement import services as settlement
@@ -87,5 +88,7 @@ def whole_trade(market: factories.Market) -> Order:
     if not VendorProfile.objects.filter(organization=market.vendor).exists():
         profile = VendorProfile(organization=market.vendor, sector="M")
     insert_together(entitlement, delivery, receipt, review, profile)
+    buyer = factories.actor_of(market.purchaser)
+    negotiation.ask(actor=buyer, product_id=order.product_id, purpose="Research", message="A price for ten?")
     factories.api_client(market.lister)
     return order
