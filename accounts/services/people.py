@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Membership, Organization, User
-from accounts.services.rules import batches, registering, require_operator
+from accounts.services.rules import insert_all, registering, require_operator
 from accounts.states import roles_of
 from market.audit.models import AuditEvent
 from market.audit.services import event
@@ -40,10 +40,7 @@ def add_members(*, actor: Actor, members: Iterable[tuple[User, Organization, str
         user.email = user.email.lower()
         user.password = user.password or make_password(None)
     with registering(), transaction.atomic():
-        for users in batches(list(new_users.values())):
-            insert_together(users)
-        for part in batches(memberships):
-            insert_together(part, [_added(membership, actor) for membership in part])
+        insert_all(list(new_users.values()), memberships, [_added(membership, actor) for membership in memberships])
     return memberships
 
 

@@ -2,20 +2,19 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
 
 from django.db import IntegrityError
+from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import AlreadyRegistered
 from accounts.states import Capacity, Role
 from market.kernel.actors import Actor
-from market.kernel.database import violated_constraint
+from market.kernel.database import copy_together, insert_together, violated_constraint
 from market.kernel.errors import InvalidInput
 
-Row = TypeVar("Row")
-BATCH = 1000
-"""Rows of a bulk act that go into one statement: PostgreSQL takes at most 65,535 parameters."""
+FEW = 100
+"""Rows that go into one statement; of more, each model's are copied."""
 
 TAKEN = {
     "accounts_organization_uscc": ("/uscc", _("An organisation with this code is registered already.")),
@@ -34,10 +33,13 @@ def require_operator(actor: Actor) -> None:
     actor.require_capacity(Capacity.OPERATOR)
 
 
-def batches(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    """``rows`` in parts of at most ``BATCH``."""
-    for start in range(0, len(rows), BATCH):
-        yield rows[start : start + BATCH]
+def insert_all(*groups: Sequence[Model]) -> None:
+    """Insert rows of several models: a few in one statement, many by ``COPY``, model by model in the given order."""
+    if sum(map(len, groups)) <= FEW:
+        insert_together(*groups)
+        return
+    for group in groups:
+        copy_together(group)
 
 
 @contextlib.contextmanager

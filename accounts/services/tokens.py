@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.errors import ScopeTooWide
 from accounts.models import ApiToken, Membership
 from accounts.selectors import tokens_visible_to
-from accounts.services.rules import batches
+from accounts.services.rules import insert_all
 from accounts.states import SCOPES_OF_ROLE, Capacity, Role, Scope
 from market.audit.models import AuditEvent
 from market.audit.services import event
@@ -52,9 +52,8 @@ def issue_tokens(
         _check_scopes(given, allowed)
         made.append(_new_token(membership, name, given, clock.now() + lifetime))
     with transaction.atomic():
-        for part in batches(made):
-            tokens = [token for token, _text in part]
-            insert_together(tokens, [_proof("api_token.issued", actor, token) for token in tokens])
+        tokens = [token for token, _text in made]
+        insert_all(tokens, [_proof("api_token.issued", actor, token) for token in tokens])
     return [text for _token, text in made]
 
 

@@ -66,11 +66,24 @@ def test_a_code_is_registered_once(operator):
     assert (Organization.objects.count(), AuditEvent.objects.count()) == before
 
 
-def test_thousands_are_registered_by_the_thousand(operator, django_assert_max_num_queries):
-    """2,800 in one statement would be more parameters than PostgreSQL takes."""
-    with django_assert_max_num_queries(5):
-        services.register_organizations(actor=operator, organizations=[new(number) for number in range(2800)])
+def test_thousands_are_registered_in_a_handful_of_statements(operator, django_assert_max_num_queries):
+    """2,800 in one INSERT would be more parameters than PostgreSQL takes."""
+    with django_assert_max_num_queries(4):
+        made = services.register_organizations(actor=operator, organizations=[new(number) for number in range(2800)])
     assert AuditEvent.objects.filter(name="organization.registered").count() >= 2800
+    people = [(User(email=f"{organization.uscc}@example.cn"), organization, Role.LISTER) for organization in made]
+    with django_assert_max_num_queries(5):
+        memberships = services.add_members(actor=operator, members=people)
+    assert Membership.objects.count() == 2801
+    assert len(set(services.issue_tokens(actor=operator, memberships=memberships, name="bulk"))) == 2800
+
+
+def test_among_thousands_a_code_that_exists_refuses_all(operator):
+    services.register_organizations(actor=operator, organizations=[new(2000)])
+    before = (Organization.objects.count(), AuditEvent.objects.count())
+    with pytest.raises(AlreadyRegistered):
+        services.register_organizations(actor=operator, organizations=[new(number) for number in range(2800)])
+    assert (Organization.objects.count(), AuditEvent.objects.count()) == before
 
 
 @pytest.mark.parametrize("role, capacity", [(Role.OWNER, Capacity.OPERATOR), (Role.OWNER, Capacity.VENDOR)])

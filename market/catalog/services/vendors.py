@@ -13,16 +13,13 @@ from market.catalog.services.rules import Findings
 from market.catalog.validators import clean_row
 from market.kernel import clock
 from market.kernel.actors import Actor
-from market.kernel.database import insert_together
+from market.kernel.database import copy_together, insert_together
 
 PROFILE_FIELDS = ("sector", "introduction", "website", "contact_email")
 
-ROWS_A_STATEMENT = 1000
-"""PostgreSQL takes at most 65,535 parameters a statement; an audit event has 16."""
-
 
 def import_vendor_profiles(*, actor: Actor, profiles: Sequence[VendorProfile]) -> None:
-    """Write the first public profile of any number of vendors, with an audit event each, by the thousand.
+    """Write the first public profile of any number of vendors, with an audit event each, by ``COPY``.
 
     For organisations that come from elsewhere with what they say about themselves. The instances are unsaved; the
     database refuses one for a vendor that has a profile.
@@ -37,9 +34,8 @@ def import_vendor_profiles(*, actor: Actor, profiles: Sequence[VendorProfile]) -
             findings.errors[f"/{index}/{name}"] = mistake
     findings.raise_if_any()
     with transaction.atomic():
-        for start in range(0, len(profiles), ROWS_A_STATEMENT):
-            part = profiles[start : start + ROWS_A_STATEMENT]
-            insert_together(part, [_edited(actor, profile) for profile in part])
+        copy_together(profiles)
+        copy_together(_edited(actor, profile) for profile in profiles)
 
 
 def edit_vendor_profile(
