@@ -17,6 +17,7 @@ WORKDIR /srv/qianshu
 COPY --from=build /venv /venv
 COPY manage.py ./
 COPY accounts accounts/
+COPY locale locale/
 COPY market market/
 COPY settings settings/
 # Collecting files asks no server anything; the values only let the settings load.

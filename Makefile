@@ -16,7 +16,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DJANGO_SETTINGS_MODULE ?= settings.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test lint migrations bench
+.PHONY: help install demo serve test lint migrations messages bench
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,9 @@ lint: install ## Style, imports and the way down between rooms
 
 migrations: install ## Write migrations for changed models
 	@$(BIN)/python manage.py makemigrations $(ARGS)
+
+messages: install ## Collect the texts to translate into locale/, then compile what is translated
+	@$(BIN)/python -m settings.translations
 
 bench: install ## The measurements of docs, each against its yardstick
 	@$(SERVERS) python -m benchmarks $(ARGS)

@@ -8,6 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts import uscc
 from accounts.states import Capacity, OrganizationState, Role, TaxpayerType
@@ -182,7 +183,7 @@ class ApiToken(models.Model):
     digest = models.BinaryField(max_length=32)
     scopes = ArrayField(models.CharField(max_length=32), verbose_name=_("scopes"))
     expires_at = models.DateTimeField(_("expires"))
-    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
+    revoked_at = models.DateTimeField(pgettext_lazy("time", "revoked"), null=True, blank=True)
     created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
 
     class Meta:

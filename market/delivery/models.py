@@ -1,6 +1,7 @@
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import Organization
 from market.catalog.models import Asset, Product, Revision
@@ -24,7 +25,7 @@ class Entitlement(models.Model):
     revision = models.ForeignKey(Revision, models.PROTECT, related_name="entitlements", verbose_name=_("revision"))
     valid_from = models.DateTimeField(_("valid from"), default=clock.now)
     valid_until = models.DateTimeField(_("valid until"), null=True)
-    revoked_at = models.DateTimeField(_("revoked"), null=True)
+    revoked_at = models.DateTimeField(pgettext_lazy("time", "revoked"), null=True)
     revocation_reason = models.TextField(_("reason for revocation"), blank=True)
 
     class Meta:

@@ -1,6 +1,7 @@
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import Organization, User
 from market.catalog.models import Offer, Product
@@ -50,7 +51,7 @@ class Quote(models.Model):
     due_at = models.DateTimeField(_("ends by itself"), null=True)
     asked_at = models.DateTimeField(_("asked"), default=clock.now)
     last_round_at = models.DateTimeField(_("last word"), default=clock.now)
-    closed_at = models.DateTimeField(_("closed"), null=True)
+    closed_at = models.DateTimeField(pgettext_lazy("time", "closed"), null=True)
 
     class Meta:
         verbose_name = _("quote")

@@ -2,6 +2,7 @@ from collections.abc import Mapping
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from market.kernel.states import TransitionTable
 
@@ -12,7 +13,7 @@ class QuoteState(models.TextChoices):
     ASKED = "asked", _("waits for the vendor")
     ASKED_BACK = "asked_back", _("vendor asked back")
     OFFERED = "offered", _("offer made")
-    ACCEPTED = "accepted", _("accepted")
+    ACCEPTED = "accepted", pgettext_lazy("quote", "accepted")
     DECLINED = "declined", _("declined")
     WITHDRAWN = "withdrawn", _("withdrawn")
     EXPIRED = "expired", _("expired")

@@ -1,6 +1,7 @@
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import Organization, User
 from market.catalog.models import SHA256_PATTERN, Offer, Product, PurposeApproval, Revision
@@ -43,11 +44,11 @@ class Order(models.Model):
     delivery_tries = models.PositiveSmallIntegerField(_("delivery tries"), default=1)
     failure_reason = models.TextField(_("why it failed"), blank=True)
     placed_at = models.DateTimeField(_("placed"), default=clock.now)
-    delivered_at = models.DateTimeField(_("delivered"), null=True)
+    delivered_at = models.DateTimeField(pgettext_lazy("time", "delivered"), null=True)
     acceptance_due_at = models.DateTimeField(_("accepted by itself on"), null=True)
-    accepted_at = models.DateTimeField(_("accepted"), null=True)
+    accepted_at = models.DateTimeField(pgettext_lazy("time", "accepted"), null=True)
     refund_due_at = models.DateTimeField(_("refunded by itself on"), null=True)
-    closed_at = models.DateTimeField(_("closed"), null=True)
+    closed_at = models.DateTimeField(pgettext_lazy("time", "closed"), null=True)
 
     class Meta:
         verbose_name = _("order")

@@ -1,6 +1,7 @@
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import Organization
 from accounts.states import TaxpayerType
@@ -142,7 +143,7 @@ class Payout(models.Model):
     state = models.CharField(_("state"), max_length=16, choices=PayoutState, default=PayoutState.PENDING)
     hold = models.CharField(_("waits because"), max_length=32, choices=PayoutHold, blank=True)
     bank_account = models.CharField(_("to bank account"), max_length=34, blank=True)
-    sent_at = models.DateTimeField(_("sent"), null=True)
+    sent_at = models.DateTimeField(pgettext_lazy("time", "sent"), null=True)
     ended_at = models.DateTimeField(_("confirmed or bounced"), null=True)
     bounce_reason = models.CharField(_("why it bounced"), max_length=2000, blank=True)
     created_at = models.DateTimeField(_("created"), default=clock.now)

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import MD5
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import Organization, User
 from market.catalog.models.products import Product, titled
@@ -44,7 +45,7 @@ class PurposeApproval(models.Model):
     )
     operator_decided_at = models.DateTimeField(_("exchange decided"), null=True)
     operator_reason = models.TextField(_("exchange's reasons"), max_length=5000, blank=True)
-    closed_at = models.DateTimeField(_("closed"), null=True)
+    closed_at = models.DateTimeField(pgettext_lazy("time", "closed"), null=True)
 
     class Meta:
         verbose_name = _("purpose approval")

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import Organization, User
 from market.catalog.states import (
@@ -116,8 +117,8 @@ class Revision(models.Model):
     sample = models.JSONField(_("sample rows"), default=list, blank=True)
     profile = models.JSONField(_("data profile"), default=dict, blank=True)
     state = models.CharField(_("state"), max_length=16, choices=RevisionState, default=RevisionState.DRAFT)
-    published_at = models.DateTimeField(_("published"), null=True, blank=True, editable=False)
-    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)
+    published_at = models.DateTimeField(pgettext_lazy("time", "published"), null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(pgettext_lazy("time", "revoked"), null=True, blank=True, editable=False)
     revocation_reason = models.TextField(_("reason for revocation"), blank=True)
     created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
 

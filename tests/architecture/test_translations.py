@@ -1,0 +1,86 @@
+"""Nobody who reads Chinese meets an English text: the catalogue holds every text, translated and compiled."""
+
+import gettext
+import io
+import re
+
+import pytest
+from django.utils import translation
+
+from settings import translations
+
+HOW_TO_MEND = "Run `make messages`, fill in the empty msgstr in locale/zh_Hans/LC_MESSAGES/django.po, run it again."
+PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%[sd]|\{\w*\}")
+
+
+@pytest.fixture(scope="module")
+def kept():
+    return translations.kept()
+
+
+def keys(catalog) -> set:
+    return {(message.context, message.id) for message in catalog if message.id}
+
+
+def test_the_catalogue_holds_the_texts_of_code_and_templates_and_no_other(kept):
+    collected = keys(translations.collected())
+    assert len(collected) > 500
+    assert keys(kept) == collected, HOW_TO_MEND
+
+
+def test_every_text_is_translated(kept):
+    assert [message.id for message in translations.untranslated(kept)] == [], HOW_TO_MEND
+
+
+def test_translations_keep_the_placeholders(kept):
+    for message in kept:
+        english = message.id if message.pluralizable else [message.id]
+        chinese = message.string if message.pluralizable else [message.string]
+        for text in chinese if message.id else []:
+            assert sorted(PLACEHOLDER.findall(text)) == sorted(PLACEHOLDER.findall(english[-1])), message.id
+
+
+def test_the_compiled_file_is_what_the_catalogue_compiles_to(kept):
+    def texts(file) -> dict:
+        found = dict(gettext.GNUTranslations(file)._catalog)
+        found.pop("")
+        return found
+
+    with translations.COMPILED_FILE.open("rb") as committed:
+        assert texts(committed) == texts(io.BytesIO(translations.compiled(kept))), HOW_TO_MEND
+
+
+def test_a_new_text_is_found_wherever_it_is_written(tmp_path, monkeypatch):
+    room = tmp_path / "market"
+    room.mkdir()
+    (room / "code.py").write_text(
+        '_("one" " two")\npgettext_lazy("time", "sent")\nngettext("%d file", "%d files", number)\nother("not this")\n'
+    )
+    (room / "page.html").write_text(
+        "{% translate 'three' %}{% blocktranslate trimmed %}\n of {{ name }}\n{% endblocktranslate %}"
+    )
+    monkeypatch.setattr(translations, "ROOT", tmp_path)
+    monkeypatch.setattr(translations, "SOURCES", ("market",))
+    assert keys(translations.collected()) == {
+        (None, "one two"),
+        ("time", "sent"),
+        (None, ("%d file", "%d files")),
+        (None, "three"),
+        (None, "of %(name)s"),
+    }
+
+
+def test_an_untranslated_or_doubtful_text_is_told(tmp_path):
+    catalog = translations.Catalog(locale="zh_Hans")
+    catalog.add("done", "完成")
+    catalog.add("empty")
+    catalog.add("doubtful", "可疑", flags=["fuzzy"])
+    assert [message.id for message in translations.untranslated(catalog)] == ["empty", "doubtful"]
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "zh-cn"])
+def test_django_reads_the_catalogue(language):
+    with translation.override(translation.get_supported_language_variant(language)):
+        assert translation.gettext("registration certificate") == "登记凭证"
+        assert translation.pgettext("time", "accepted") == "验收时间"
+        assert translation.pgettext("quote", "accepted") == "已接受"
