@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from market.catalog.admin.pages import badge, price_text
+from market.catalog.states import PriceModel
 from market.kernel import clock, money
 from market.kernel.actors import Actor
 from market.negotiation import selectors, services
@@ -237,8 +238,10 @@ def is_open(name: str, *states: str):
 def first_draft(actor: Actor, quote: Quote) -> dict[str, Any]:
     """What the offer's form begins with: the terms offered last, for as many units as the buyer wants."""
     offer = selectors.offer_to_start_from(quote)
-    terms = {} if offer is None else {name: getattr(offer, name) for name in TERMS if hasattr(offer, name)}
-    return terms | {"least_quantity": quote.volume}
+    draft = {} if offer is None else {name: getattr(offer, name) for name in TERMS}
+    if offer is not None and offer.tiers and offer.price_model != PriceModel.METERED:
+        del draft["amount"]  # the scale says it
+    return draft | {"least_quantity": quote.volume}
 
 
 def make_offer(actor: Actor, quote: Quote, given: dict[str, Any]) -> None:

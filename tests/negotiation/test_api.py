@@ -6,12 +6,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts.states import Capacity, Role
+from accounts.states import Role
 from market.api.models import IdempotentReply
 from market.kernel import clock
 from market.negotiation import services
 from market.negotiation.models import Quote
 from tests import factories
+from tests.catalog import purposes
 from tests.negotiation.talks import (
     accepted,
     asked,
@@ -328,10 +329,14 @@ def test_a_token_needs_the_scope(market):
     assert everything() == before
 
 
-def test_an_important_product_is_quoted_to_one_buyer(market):
-    product = factories.product(factories.organization(Capacity.VENDOR), grade="important")
-    factories.revision(product)
-    lister = factories.member(product.vendor_org, Role.LISTER)
-    quote = asked(market, product_id=product.id)
-    offered(market, quote, actor=factories.actor_of(lister))
-    assert Quote.objects.get(id=quote.id).current_offer.buyer_org_id == market.buyer.id
+def test_important_data_is_quoted_and_ordered_once_its_purpose_is_approved(market, client):
+    product = purposes.guarded_product(market, grade="important")
+    quote = offered(market, asked(market, product_id=product.id))
+    wanted = {"offer": str(quote.current_offer_id), "quantity": 10, "client_reference": "PO-1"}
+    before = everything()
+    answer = post(client, f"quotes/{quote.id}/accept", wanted)
+    assert (answer.status_code, answer.json()["code"]) == (403, "approval_needed")
+    assert everything() == before
+    purposes.approved(market, product, quote.purpose)
+    answer = post(client, f"quotes/{quote.id}/accept", wanted)
+    assert (answer.status_code, answer.json()["state"]) == (201, "accepted"), answer.data

@@ -2,17 +2,16 @@
 
 from drf_spectacular.utils import OpenApiExample
 
+from market.catalog.api.examples import PRODUCT_DETAIL
+
 _PRODUCT = "019b0a54-3333-7d3a-8f57-2b9d3c1e7a10"
-_OFFER = {
+_OFFER = PRODUCT_DETAIL["offers"][0] | {
     "id": "019b0a54-5555-7d3a-8f57-2b9d3c1e7a10",
-    "price_model": "one_off",
-    "amount": 98000,
-    "currency": "CNY",
     "acceptance_days": 10,
     "is_private": True,
-    "licence": "Internal use at all sites of the buyer.",
+    "licence": "Internal use at all sites of the buyer and its three subsidiaries.",
     "created_at": "2026-11-23T06:10:00Z",
-    "valid_until": "2026-12-07T15:59:59Z",
+    "valid_until": "2026-12-07T16:00:00Z",
 }
 _QUOTE = {
     "id": "019b0a54-7777-7d3a-8f57-2b9d3c1e7a10",
@@ -21,7 +20,7 @@ _QUOTE = {
     "waiting_for": "buyer",
     "legal_moves": ["asked", "accepted", "declined", "expired"],
     "acts": ["accept", "counter", "decline"],
-    "next_deadline": {"what": "acceptance", "at": "2026-12-07T15:59:59Z"},
+    "next_deadline": {"what": "acceptance", "at": _OFFER["valid_until"]},
     "buyer": {"id": "019b0a54-1111-7d3a-8f57-2b9d3c1e7a10", "name": "遵义食品有限公司"},
     "vendor": {"id": "019b0a54-2222-7d3a-8f57-2b9d3c1e7a10", "name": "黔云数据有限公司"},
     "product": {"id": _PRODUCT, "code": "weather-hourly", "title": "气象观测"},
@@ -41,7 +40,7 @@ _ROUNDS = [
         "act": "ask",
         "role": "purchaser",
         "actor": "buyer@example.cn",
-        "message": "We would take a year at once. Is there a price for twelve months?",
+        "message": "We would take twelve at once. May our three subsidiaries use them too?",
         "volume": 12,
         "offer": None,
         "valid_until": None,
@@ -53,10 +52,10 @@ _ROUNDS = [
         "act": "offer",
         "role": "lister",
         "actor": None,
-        "message": "Twelve months at 980 yuan each.",
+        "message": "At the listed price, from twelve units on.",
         "volume": 12,
         "offer": _OFFER,
-        "valid_until": "2026-12-07T15:59:59Z",
+        "valid_until": _OFFER["valid_until"],
         "at": "2026-11-23T06:10:00Z",
     },
 ]
@@ -74,7 +73,7 @@ ASK = OpenApiExample(
     },
 )
 COUNTER = OpenApiExample(
-    "a counter-proposal", request_only=True, value={"message": "At 900 yuan we would sign today.", "volume": 12}
+    "a counter-proposal", request_only=True, value={"message": "At 1000 yuan each we would sign today.", "volume": 12}
 )
 ACCEPT = OpenApiExample(
     "all twelve",

@@ -8,7 +8,6 @@ from rest_framework import serializers
 from market.api.queries import ListQuery
 from market.api.serializers import KeyField, StrictSerializer, TextField, WholeNumberField
 from market.catalog.api.serializers import OfferDetailSerializer
-from market.catalog.models import Offer
 from market.negotiation import selectors
 from market.negotiation.models import Quote, QuoteRound
 from market.negotiation.services.steps import MAX_MESSAGE
@@ -66,25 +65,15 @@ class QuoteQuery(ListQuery):
     )
 
 
-class QuotedOfferSerializer(OfferDetailSerializer):
-    """A private offer that answers a quote."""
-
-    valid_until = serializers.DateTimeField(help_text="Can be accepted until then.")
-
-    class Meta(OfferDetailSerializer.Meta):
-        model = Offer
-        fields = (*OfferDetailSerializer.Meta.fields, "valid_until")
-
-
-class CurrentOfferSerializer(QuotedOfferSerializer):
+class CurrentOfferSerializer(OfferDetailSerializer):
     """The offer that stands, or that was accepted."""
 
     least_quantity = serializers.IntegerField(
         source="current_in_quote.least_quantity", allow_null=True, help_text="Accept at least so many units."
     )
 
-    class Meta(QuotedOfferSerializer.Meta):
-        fields = (*QuotedOfferSerializer.Meta.fields, "least_quantity")
+    class Meta(OfferDetailSerializer.Meta):
+        fields = (*OfferDetailSerializer.Meta.fields, "least_quantity")
 
 
 class DeadlineSerializer(serializers.Serializer):
@@ -162,7 +151,7 @@ class RoundSerializer(serializers.Serializer):
     volume = serializers.IntegerField(
         allow_null=True, help_text="Units the buyer wants or accepts, or the least the vendor offers for."
     )
-    offer = QuotedOfferSerializer(allow_null=True)
+    offer = OfferDetailSerializer(allow_null=True)
     valid_until = serializers.DateTimeField(allow_null=True)
     at = serializers.DateTimeField(source="created_at")
 
