@@ -16,10 +16,10 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DJANGO_SETTINGS_MODULE ?= settings.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test lint migrations messages bench
+.PHONY: help install demo serve test lint migrations messages bench bench-orders
 
 help: ## This list
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 install: $(INSTALLED) ## Install what is needed into .venv
 
@@ -53,3 +53,6 @@ messages: install ## Collect the texts to translate into locale/, then compile w
 
 bench: install ## The measurements of docs, each against its yardstick
 	@$(SERVERS) python -m benchmarks $(ARGS)
+
+bench-orders: install ## Orders over HTTP against pgbench on the same PostgreSQL
+	@$(SERVERS) python -m benchmarks orders $(ARGS)

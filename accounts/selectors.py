@@ -7,12 +7,21 @@ from django.db.models import QuerySet
 from accounts.models import ApiToken, Membership, Organization
 from accounts.states import Capacity, Role
 from market.kernel.actors import SYSTEM, Actor
+from market.kernel.compiled import CompiledQuery
 from market.kernel.errors import NotFound
+
+
+def _tokens(prefix: str) -> QuerySet[ApiToken]:
+    tokens = ApiToken.objects.filter(prefix=prefix)
+    return tokens.select_related("membership__user", "membership__organization").order_by()
+
+
+_token_by_prefix = CompiledQuery(_tokens, prefix=str)
 
 
 def token_by_prefix(prefix: str) -> ApiToken | None:
     """The token with everything a request needs to know about its bearer: one query."""
-    return ApiToken.objects.filter(prefix=prefix).select_related("membership__user", "membership__organization").first()
+    return _token_by_prefix.first(prefix=prefix)
 
 
 def organization(organization_id: uuid.UUID) -> Organization:

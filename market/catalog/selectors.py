@@ -1,6 +1,7 @@
 """Reads of what is for sale, each scoped to who asks."""
 
 import dataclasses
+import datetime
 import uuid
 
 from django.contrib.postgres.aggregates import StringAgg
@@ -41,6 +42,7 @@ from market.catalog.states import (
 )
 from market.kernel import clock
 from market.kernel.actors import SYSTEM, Actor
+from market.kernel.compiled import CompiledQuery
 from market.kernel.errors import NotFound
 
 SHOWN_REVISIONS = 10
@@ -65,6 +67,29 @@ def manifest_sha256(revision_id: OuterRef) -> Subquery:
     return Subquery(files.annotate(manifest=Sha256(lines)).values("manifest"))
 
 
+def _with_latest_revision(
+    offer_id: uuid.UUID, buyer_org_id: uuid.UUID, purpose: str, moment: datetime.datetime
+) -> QuerySet[Offer]:
+    latest = Revision.objects.filter(product=OuterRef("product"), state=RevisionState.PUBLISHED).order_by("-number")
+    return (
+        Offer.objects.filter(Q(buyer_org=None) | Q(buyer_org=buyer_org_id), id=offer_id)
+        .exclude(product__state__in=NEVER_LISTED)
+        .select_related("product__vendor_org")
+        .annotate(
+            revision_id=Subquery(latest.values("id")[:1]),
+            revision_number=Subquery(latest.values("number")[:1]),
+            revision_manifest_sha256=manifest_sha256(OuterRef("revision_id")),
+            approval_id=_approval_in_force(buyer_org_id, purpose, moment),
+        )
+        .order_by()
+    )
+
+
+_offer_to_order = CompiledQuery(
+    _with_latest_revision, offer_id=uuid.UUID, buyer_org_id=uuid.UUID, purpose=str, moment=datetime.datetime
+)
+
+
 def orderable_offer(
     offer_id: uuid.UUID, buyer_org_id: uuid.UUID, quote_id: uuid.UUID | None = None, purpose: str = ""
 ) -> Offer:
@@ -78,18 +103,8 @@ def orderable_offer(
     Raises ``NotFound`` for what this buyer may not know of (a product never listed, an offer private to another),
     ``OfferNotOrderable``, ``ApprovalNeeded``, or ``OrganizationNotTrading`` when the vendor may not sell now.
     """
-    latest = Revision.objects.filter(product=OuterRef("product"), state=RevisionState.PUBLISHED).order_by("-number")
-    offer = (
-        Offer.objects.filter(Q(buyer_org=None) | Q(buyer_org=buyer_org_id), id=offer_id)
-        .exclude(product__state__in=NEVER_LISTED)
-        .select_related("product__vendor_org")
-        .annotate(
-            revision_id=Subquery(latest.values("id")[:1]),
-            revision_number=Subquery(latest.values("number")[:1]),
-            revision_manifest_sha256=manifest_sha256(OuterRef("revision_id")),
-            approval_id=_approval_in_force(buyer_org_id, purpose),
-        )
-        .first()
+    offer = _offer_to_order.first(
+        offer_id=offer_id, buyer_org_id=buyer_org_id, purpose=purpose.strip(), moment=clock.now()
     )
     if offer is None:
         raise NotFound
@@ -99,14 +114,14 @@ def orderable_offer(
     return offer
 
 
-def _approval_in_force(buyer_org_id: uuid.UUID, purpose: str) -> Case:
+def _approval_in_force(buyer_org_id: uuid.UUID, purpose: str, moment: datetime.datetime) -> Case:
     """The key of the buyer's approval for that purpose; looked up only for a product that needs one."""
     approved = PurposeApproval.objects.filter(
         product=OuterRef("product"),
         buyer_org_id=buyer_org_id,
-        purpose=purpose.strip(),
+        purpose=purpose,
         state=ApprovalState.APPROVED,
-        expires_at__gt=clock.now(),
+        expires_at__gt=moment,
     )
     needed = Q(product__requires_purpose_approval=True) | Q(product__grade=Grade.IMPORTANT)
     return Case(When(needed, then=Subquery(approved.values("id")[:1])), output_field=UUIDField())

@@ -25,19 +25,48 @@ def insert_together(*rows: models.Model | Iterable[models.Model] | None) -> None
         by_model.setdefault(type(row), []).append(row)
     if not by_model:
         return
+    statement, parameters = _quickly(by_model) or _thoroughly(by_model)
+    for instance in itertools.chain.from_iterable(by_model.values()):
+        instance._state.adding = False
+        instance._state.db = connection.alias
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+
+
+_statements: dict[tuple[type[models.Model], ...], str] = {}
+"""Statements that insert one row of each of these models: there are as many as there are kinds of acts."""
+
+
+def _quickly(by_model: dict[type[models.Model], list[models.Model]]) -> tuple[str, list] | None:
+    """One row a model, none of them an expression, as before: only the values are new. None for anything else."""
+    statement = _statements.get(tuple(by_model))
+    if statement is None or any(len(instances) > 1 for instances in by_model.values()):
+        return None
+    parameters = [
+        field.get_db_prep_save(field.pre_save(instance, add=True), connection=connection)
+        for model, (instance,) in by_model.items()
+        for field in _fields(model)
+    ]
+    return None if any(hasattr(value, "as_sql") for value in parameters) else (statement, parameters)
+
+
+def _thoroughly(by_model: dict[type[models.Model], list[models.Model]]) -> tuple[str, list]:
     parts, parameters = [], []
     for index, (model, instances) in enumerate(by_model.items()):
         query = InsertQuery(model)
-        fields = [field for field in model._meta.concrete_fields if not field.generated]
-        query.insert_values(fields, instances)
+        query.insert_values(_fields(model), instances)
         for sql, values in query.get_compiler(connection=connection).as_sql():
             parts.append(f"inserted_{index} AS ({sql})")
             parameters.extend(values)
-        for instance in instances:
-            instance._state.adding = False
-            instance._state.db = connection.alias
-    with connection.cursor() as cursor:
-        cursor.execute(f"WITH {', '.join(parts)} SELECT 1", parameters)
+    statement = f"WITH {', '.join(parts)} SELECT 1"
+    expected = sum(len(_fields(model)) for model in by_model)
+    if len(parameters) == expected and all(len(instances) == 1 for instances in by_model.values()):
+        _statements[tuple(by_model)] = statement
+    return statement, parameters
+
+
+def _fields(model: type[models.Model]) -> list[models.Field]:
+    return [field for field in model._meta.concrete_fields if not field.generated]
 
 
 def copy_together(rows: Iterable[models.Model]) -> None:
@@ -50,7 +79,7 @@ def copy_together(rows: Iterable[models.Model]) -> None:
     first = next(iterator, None)
     if first is None:
         return
-    fields = [field for field in first._meta.concrete_fields if not field.generated]
+    fields = _fields(type(first))
     quote = connection.ops.quote_name
     columns = ", ".join(quote(field.column) for field in fields)
     command = f"COPY {quote(first._meta.db_table)} ({columns}) FROM STDIN"

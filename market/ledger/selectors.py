@@ -11,6 +11,7 @@ from accounts.models import Organization
 from accounts.states import Capacity
 from market.kernel import clock
 from market.kernel.actors import SYSTEM, Actor
+from market.kernel.compiled import CompiledQuery
 from market.kernel.errors import NotFound
 from market.kernel.money import CURRENCY
 from market.ledger.models import Account, Transfer
@@ -47,14 +48,21 @@ def transfers_by_key(business_keys: Iterable[str]) -> QuerySet[Transfer]:
     return Transfer.objects.filter(business_key__in=list(business_keys))
 
 
-def organization_with_accounts(organization_id: uuid.UUID, *kinds: str, currency: str = CURRENCY) -> Organization:
-    """One organisation with the keys of its accounts as attributes ``<kind>_id`` (None: not opened); one query.
-
-    Raises ``NotFound``.
-    """
+def _with_accounts(organization_id: uuid.UUID, currency: str) -> QuerySet[Organization]:
     accounts = Account.objects.filter(organization=OuterRef("pk"), currency=currency)
-    keys = {f"{kind}_id": Subquery(accounts.filter(kind=kind).values("id")) for kind in kinds}
-    found = Organization.objects.filter(id=organization_id).annotate(**keys).first()
+    keys = {f"{kind}_id": Subquery(accounts.filter(kind=kind).values("id")) for kind in GUARDED}
+    return Organization.objects.filter(id=organization_id).annotate(**keys).order_by()
+
+
+_organization_with_accounts = CompiledQuery(_with_accounts, organization_id=uuid.UUID, currency=str)
+
+
+def organization_with_accounts(organization_id: uuid.UUID, currency: str = CURRENCY) -> Organization:
+    """One organisation with the keys of its guarded accounts as ``wallet_id``, ``escrow_id`` and ``payable_id``.
+
+    None for an account that is not open. One query. Raises ``NotFound``.
+    """
+    found = _organization_with_accounts.first(organization_id=organization_id, currency=currency)
     if found is None:
         raise NotFound
     return found

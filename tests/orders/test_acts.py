@@ -29,7 +29,7 @@ from market.outbox.models import Job
 from tests import factories
 from tests.orders.trades import buyer, delivered, failed, money, operator, place
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def everything() -> list[int]:

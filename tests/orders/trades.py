@@ -3,6 +3,7 @@
 import itertools
 import uuid
 
+from django.db import transaction
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
@@ -35,8 +36,10 @@ def wish(market: factories.Market, **changes) -> dict:
 
 def place(market: factories.Market, **changes) -> Order:
     wanted = wish(market)
-    wanted["offer_id"] = wanted.pop("offer")
-    return services.place(**{"actor": buyer(market)} | wanted | changes)
+    wanted["offer_id"] = uuid.UUID(wanted.pop("offer"))
+    # A refusal spoils the caller's transaction; here that must not be the one around the whole test.
+    with transaction.atomic():
+        return services.place(**{"actor": buyer(market)} | wanted | changes)
 
 
 def delivered(market: factories.Market, **changes) -> Order:

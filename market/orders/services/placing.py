@@ -22,7 +22,7 @@ from market.kernel.money import MAX_AMOUNT
 from market.ledger.models import Transfer
 from market.ledger.selectors import organization_with_accounts
 from market.ledger.services import posting, transfer
-from market.ledger.states import AccountKind, TransferKind
+from market.ledger.states import TransferKind
 from market.orders import jobs
 from market.orders.errors import ClientReferenceTaken, OwnOffer, WalletMissing
 from market.orders.models import Order
@@ -68,9 +68,7 @@ def place(
         # No savepoint of its own: a refusal ends the caller's transaction too, and two round trips are saved.
         with posting(), transaction.atomic(savepoint=False):
             offer = orderable_offer(offer_id, actor.organization_id, quote_id, purpose)
-            buyer = organization_with_accounts(
-                actor.organization_id, AccountKind.WALLET, AccountKind.ESCROW, currency=offer.currency
-            )
+            buyer = organization_with_accounts(actor.organization_id, offer.currency)
             placed_at = clock.now()
             bargain = _bargain(offer, quantity, clock.business_date(placed_at))
             order = _draw_up(actor, offer, buyer, bargain, quantity, purpose, client_reference, placed_at)
