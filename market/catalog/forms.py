@@ -12,7 +12,6 @@ from unfold.widgets import (
     INPUT_CLASSES,
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminIntegerFieldWidget,
-    UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
     UnfoldAdminURLInputWidget,
@@ -21,40 +20,13 @@ from unfold.widgets import (
 
 from accounts.models import Organization
 from market.catalog.models import Product, Revision, VendorProfile
+from market.catalog.price_forms import PriceForm
 from market.catalog.selectors import buyer_by_code
 from market.catalog.services.rules import MAX_VALIDITY, PRODUCT_FIELDS
-from market.catalog.states import PRICED_AT_ORDER, REVIEW_CHECKLIST, Grade, PriceModel
+from market.catalog.states import REVIEW_CHECKLIST, Grade
 from market.catalog.table_schema import validate_table_schema
 from market.catalog.validators import validate_profile, validate_sample
-from market.kernel import clock, money
-
-
-class YuanField(forms.CharField):
-    """An amount typed as yuan, such as 1280 or 1280.50; its value is fen, exactly."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        widget = UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal", "suffix": "元", "placeholder": "1280.00"})
-        super().__init__(**{"max_length": 16, "widget": widget} | kwargs)
-
-    def to_python(self, value: Any) -> int | None:
-        text = super().to_python(value)
-        if text in self.empty_values:
-            return None
-        try:
-            return money.from_text(text)
-        except ValueError as error:
-            raise forms.ValidationError(
-                _("Write yuan with a point and at most two decimals, such as 1280 or 1280.50."), code="invalid"
-            ) from error
-
-    def clean(self, value: Any) -> int | None:
-        amount = self.to_python(value)
-        if amount is None:
-            self.validate(value)
-        return amount
-
-    def prepare_value(self, value: Any) -> Any:
-        return money.to_text(value) if isinstance(value, int) else value
+from market.kernel import clock
 
 
 class ReadableJSONField(forms.JSONField):
@@ -178,15 +150,9 @@ class UploadForm(forms.Form):
         return given
 
 
-class OfferForm(forms.Form):
+class OfferForm(PriceForm):
     """Price and licence of a new offer."""
 
-    price_model = forms.ChoiceField(
-        label=_("Price model"),
-        choices=[(model.value, model.label) for model in PRICED_AT_ORDER],
-        widget=UnfoldAdminSelectWidget,
-    )
-    amount = YuanField(label=_("Price"), required=False, help_text=_("Of one order unit, all included. Empty if free."))
     licence = forms.CharField(
         label=_("Licence terms"),
         max_length=20000,
@@ -228,16 +194,6 @@ class OfferForm(forms.Form):
         if code and buyer is None:
             raise forms.ValidationError(_("No buyer of this code is registered. Check its 18 characters."))
         return buyer
-
-    def clean(self) -> dict[str, Any]:
-        given = super().clean()
-        if given.get("price_model") == PriceModel.FREE:
-            if given.get("amount"):
-                self.add_error("amount", _("A free offer has no price."))
-            given["amount"] = 0
-        elif given.get("amount") is None and "amount" not in self.errors:
-            self.add_error("amount", _("Say what it costs."))
-        return given
 
 
 class ApprovalForm(forms.Form):

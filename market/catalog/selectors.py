@@ -143,20 +143,39 @@ def _approval_needed(product: Product, buyer_org_id: uuid.UUID) -> ApprovalNeede
 
 def _require_orderable(offer: Offer, quote_id: uuid.UUID | None) -> None:
     product = offer.product
-    if offer.state != OfferState.ACTIVE:
-        raise OfferNotOrderable(_("The offer was withdrawn. Look up the product's current offers."))
-    if offer.valid_until is not None and offer.valid_until <= clock.now():
-        raise OfferNotOrderable(_("The offer has run out. Ask the vendor for a new one."))
+    _require_standing(offer)
     if offer.quote_id not in (None, quote_id):
         raise OfferNotOrderable(_("The offer answers your quote: accept it there."), quote=str(offer.quote_id))
-    if product.state != ProductState.LISTED:
-        raise OfferNotOrderable(_("The product is no longer listed, or suspended for now."))
     if offer.revision_id is None:
         raise OfferNotOrderable(_("The product has no published revision to deliver. Ask the vendor."))
     if product.grade == Grade.CORE or (product.grade == Grade.IMPORTANT and offer.buyer_org_id is None):
         raise ApprovalNeeded(_("Important data is sold by private offer only. Ask the vendor for one."))
     if product.vendor_org.state != OrganizationState.VERIFIED:
         raise OrganizationNotTrading(_("The vendor may not sell at present."))
+
+
+def _require_standing(offer: Offer) -> None:
+    if offer.state != OfferState.ACTIVE:
+        raise OfferNotOrderable(_("The offer was withdrawn. Look up the product's current offers."))
+    if offer.valid_until is not None and offer.valid_until <= clock.now():
+        raise OfferNotOrderable(_("The offer has run out. Ask the vendor for a new one."))
+    if offer.product.state != ProductState.LISTED:
+        raise OfferNotOrderable(_("The product is no longer listed, or suspended for now."))
+
+
+def offer_to_preview(actor: Actor, offer_id: uuid.UUID) -> Offer:
+    """An offer with product and vendor, for whoever may see it, to calculate with; one query.
+
+    Private offers are for their buyer, their vendor and supervisors. Raises ``NotFound``, ``OfferNotOrderable``.
+    """
+    offers = offers_visible_to(actor).select_related("product__vendor_org").filter(id=offer_id)
+    if not sees_everything(actor):
+        offers = offers.exclude(~Q(vendor_org_id=actor.organization_id), product__state__in=NEVER_LISTED)
+    offer = offers.first()
+    if offer is None:
+        raise NotFound
+    _require_standing(offer)
+    return offer
 
 
 def sees_everything(actor: Actor) -> bool:

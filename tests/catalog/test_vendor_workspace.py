@@ -166,7 +166,7 @@ def test_reasons_of_a_rejection_are_shown_and_the_product_can_be_mended(stall, p
         ({"amount": "0"}, "0.01"),
         ({"amount": "99999999999999"}, "characters|two decimals|yuan"),
         ({"price_model": "free", "amount": "5"}, "no price"),
-        ({"price_model": "subscription"}, "valid choice"),
+        ({"price_model": "rent"}, "valid choice"),
         ({"licence": ""}, "required"),
         ({"acceptance_days": "91"}, "90"),
         ({"buyer_org": "91520100MA6DJ7XQ5T"}, "No buyer"),

@@ -15,15 +15,14 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from market.catalog.models import Asset, Offer, Product, Review, Revision
+from market.catalog.price_texts import sentence
 from market.catalog.states import (
     REVIEW_CHECKLIST,
     OfferState,
-    PriceModel,
     ProductState,
     ReviewDecision,
     RevisionState,
 )
-from market.kernel.money import to_text
 from market.workspaces.bases import WorkspaceInline
 
 PRODUCT_COLOURS = {
@@ -58,8 +57,8 @@ def code(text: str) -> SafeString:
 
 
 def price_text(offer: Offer) -> str:
-    """``CNY 1280.00``, or that it is free."""
-    return str(_("free")) if offer.price_model == PriceModel.FREE else f"{offer.currency} {to_text(offer.amount)}"
+    """The price in words: ``CNY 1280.00``, or that it is free, or a whole sentence."""
+    return sentence(offer)
 
 
 def tables(groups: Iterable[tuple[Any, list[Any], list[list[Any]]]]) -> SafeString:
@@ -204,7 +203,8 @@ class ReadOffers:
     fields = (
         "product",
         "state_line",
-        ("price_model", "price"),
+        "price_model",
+        "price",
         "acceptance_days",
         "licence",
         "buyer",

@@ -30,6 +30,7 @@ from market.catalog.admin.pages import (
 )
 from market.catalog.forms import OfferForm, ProductForm, RevisionForm, UploadForm, VendorProfileForm
 from market.catalog.models import Asset, Offer, Product, Review, Revision, VendorProfile
+from market.catalog.price_forms import PriceForm
 from market.catalog.selectors import may_list, missing_for_review
 from market.catalog.services.rules import PRODUCT_FIELDS
 from market.catalog.states import EDITABLE, FROZEN, OfferState, ProductState, RevisionState
@@ -51,10 +52,9 @@ def make_offer(actor: Actor, product: Product, given: dict[str, Any]) -> None:
     services.create_offer(
         actor=actor,
         product_id=product.id,
-        price_model=given["price_model"],
-        amount=given["amount"],
         licence=given["licence"],
         acceptance_days=given["acceptance_days"],
+        **{name: given[name] for name in PriceForm.base_fields},
         buyer_org_id=buyer.id if buyer is not None else None,
         valid_until=clock.business_midnight(last_day + datetime.timedelta(days=1)) if last_day else None,
     )

@@ -12,6 +12,24 @@ OFFER = {
     "valid_until": None,
     "is_private": False,
 }
+PRICE = {
+    "model": "one_off",
+    "amount": 128000,
+    "currency": "CNY",
+    "months": 0,
+    "is_instalment": False,
+    "trial_days": 0,
+    "renewal_notice_days": None,
+    "includes_later_revisions": False,
+    "unit": "",
+    "unit_price": 0,
+    "free_units": 0,
+    "monthly_cap": None,
+    "at_prepaid_end": "",
+    "tier_mode": "",
+    "tiers": [],
+}
+SENTENCE = {"en": "CNY 1280.00", "zh-hans": "CNY 1280.00"}
 PRODUCT = {
     "id": "0192f3c2-0d1e-7f20-a131-425364758697",
     "code": "MET-HOURLY",
@@ -68,7 +86,15 @@ REVISION = {
 PRODUCT_DETAIL = {name: value for name, value in PRODUCT.items() if name != "summary"} | {
     "description": "全省 84 个国家站逐小时观测，含温度、降水、风。每月更新。",
     "created_at": "2026-02-20T03:00:00Z",
-    "offers": [OFFER | {"licence": "仅限内部使用，不得转售。", "created_at": "2026-02-21T03:00:00Z"}],
+    "offers": [
+        OFFER
+        | {
+            "price": PRICE,
+            "sentence": SENTENCE,
+            "licence": "仅限内部使用，不得转售。",
+            "created_at": "2026-02-21T03:00:00Z",
+        }
+    ],
     "revisions": [REVISION],
 }
 VENDOR_DETAIL = VENDOR | {

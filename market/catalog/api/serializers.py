@@ -10,6 +10,7 @@ from accounts.models import Organization
 from market.api.queries import ListQuery
 from market.api.serializers import KeyField, StrictSerializer, TextField
 from market.catalog.models import Asset, Offer, Product, PurposeApproval, Revision
+from market.catalog.price_texts import LANGUAGES, sentences
 from market.catalog.selectors import may_withdraw
 from market.catalog.services.approvals import MAX_PURPOSE
 from market.catalog.states import OPEN_APPROVALS, ApprovalState, Grade, PriceModel, ProductKind, Sector
@@ -82,9 +83,69 @@ class OfferSerializer(serializers.ModelSerializer):
         return offer.buyer_org_id is not None
 
 
+class TierSerializer(serializers.Serializer):
+    """One step of a scale."""
+
+    up_to = serializers.IntegerField(allow_null=True, help_text=_("Its last unit; null: without end."))
+    unit_price = serializers.IntegerField(help_text=_("In 1/10,000 fen."))
+    flat = serializers.IntegerField(help_text=_("Fen, once when the tier is reached."))
+
+
+class PriceSerializer(serializers.ModelSerializer):
+    """The whole price rule of an offer; members that mean nothing for its model are 0, empty or null."""
+
+    model = serializers.CharField(source="price_model")
+    amount = serializers.IntegerField(
+        help_text=_(
+            "Fen: of one unit, of one unit for a month (subscription), or paid ahead for one unit (metered); "
+            "with tiers, what the first unit costs."
+        )
+    )
+    unit_price = serializers.IntegerField(help_text=_("Of one unit of use, in 1/10,000 fen."))
+    monthly_cap = serializers.IntegerField(allow_null=True, help_text=_("The most a month of use costs, in fen."))
+    tiers = TierSerializer(many=True)
+
+    class Meta:
+        model = Offer
+        fields = (
+            "model",
+            "amount",
+            "currency",
+            "months",
+            "is_instalment",
+            "trial_days",
+            "renewal_notice_days",
+            "includes_later_revisions",
+            "unit",
+            "unit_price",
+            "free_units",
+            "monthly_cap",
+            "at_prepaid_end",
+            "tier_mode",
+            "tiers",
+        )
+
+
+class SentenceSerializer(serializers.Serializer):
+    """A text by language."""
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        return {language: serializers.CharField() for language in LANGUAGES}
+
+
 class OfferDetailSerializer(OfferSerializer):
+    """An offer with its whole price, by rule and in words."""
+
+    price = PriceSerializer(source="*")
+    sentence = serializers.SerializerMethodField(help_text=_("The price in words, by language."))
+
     class Meta(OfferSerializer.Meta):
-        fields = (*OfferSerializer.Meta.fields, "licence", "created_at")
+        fields = (*OfferSerializer.Meta.fields, "price", "sentence", "licence", "created_at")
+
+    @extend_schema_field(SentenceSerializer)
+    def get_sentence(self, offer: Offer) -> dict[str, str]:
+        """The price in words."""
+        return sentences(offer)
 
 
 class ProductSerializer(serializers.ModelSerializer):

@@ -1,8 +1,9 @@
 from django.urls import path
 
-from market.settlement.api import views
+from market.settlement.api import preview, views
 
 urlpatterns = [
+    path("quotes/preview", preview.QuotePreview.as_view(), name="quote-preview"),
     path("settlement/batches", views.Batches.as_view(), name="settlement-batches"),
     path("settlement/batches/<uuid:batch_id>", views.BatchDetail.as_view(), name="settlement-batch"),
     path("settlement/payouts", views.Payouts.as_view(), name="settlement-payouts"),
