@@ -13,7 +13,7 @@ from demo.plan import Wanted
 from market.kernel.money import to_text
 
 CAPTURED = ("capture_net", "capture_commission", "capture_vat")
-HOLDING = ("paid", "delivering", "delivered", "delivery_failed", "accepted")
+HOLDING = ("paid", "delivering", "delivered", "delivery_failed", "disputed", "accepted")
 """States in which an order's price is still in escrow, now that everything accepted has been captured."""
 
 FORMULA_SIGNS = "=+-@\t\r"
@@ -87,6 +87,12 @@ def _orders(run: Run, facts: Facts) -> Iterator[Check]:
         SQL=facts.database["amount"],
         report=sum(int(row["amount_fen"]) for row in facts.rows),
     )
+    new = [wanted for wanted in run.plan.wanted if wanted.choice.product["id"] == run.seen.listed]
+    yield Check(
+        "What a vendor listed today was approved, found and ordered",
+        bool(new) and all(wanted.choice.product["certificate_number"] for wanted in new),
+        f"{len(new)} orders, certificate {new[0].choice.product['certificate_number']}" if new else "no order",
+    )
     sold = {wanted.choice.vendor_id for wanted in run.plan.wanted}
     yield same("Vendors who sold", plan=run.volume.vendors, API=len(sold), SQL=facts.database["vendors"])
     codes = {wanted.choice.open_data.code for wanted in run.plan.wanted if wanted.choice.open_data}
@@ -117,7 +123,7 @@ def _delivery(run: Run, facts: Facts) -> Iterator[Check]:
     delivered = run.delivered()
     yield same(
         "Cancelled orders",
-        plan=run.volume.cancelled,
+        plan=len(run.cancelled),
         API=states["cancelled"],
         report=sum(row["state"] == "cancelled" for row in facts.rows),
     )
@@ -128,7 +134,7 @@ def _delivery(run: Run, facts: Facts) -> Iterator[Check]:
         answer=f"{damaged['state']}, {'with a' if damaged['failure_reason'] else 'no'} reason, "
         f"{facts.dead_jobs} dead letter",
     )
-    back = {wanted.order_id: wanted.amount for wanted in [*run.plan.cancelled, run.plan.damaged]}
+    back = {wanted.order_id: wanted.amount for wanted in [*run.cancelled, run.plan.damaged]}
     yield same(
         "Their money went back, to the fen",
         plan={order: amount for order, amount in back.items() if amount},

@@ -1,29 +1,28 @@
 """A whole trade, from empty baskets to a verified audit report, through the API and by the real processes."""
 
-import contextlib
 import dataclasses
 import datetime
 import hashlib
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
-from django.core.files.storage import storages
 from rich.progress import Progress
 
 from accounts import services as accounts
 from accounts.models import Membership
-from accounts.states import Capacity, Role
+from accounts.states import Role
 from demo.client import Api, Refused
+from demo.listing import approve, list_product
 from demo.open_data import OpenData
+from demo.people import PURCHASERS, sign_in
 from demo.plan import Plan, Volume, Wanted, choose
 from demo.processes import Exchange
-from market.catalog.models import Asset
 from market.kernel import clock
 from market.kernel.actors import Actor
 from market.ledger import services as ledger
@@ -52,9 +51,6 @@ BEYOND = 1_000_000
 PATIENCE = 180
 """Seconds to wait for background work."""
 
-KEPT = ".kept"
-"""Ending of the sound copy of a file that is damaged for a while."""
-
 _PURPOSE = "演示：经营分析与模型研发。Demo: analysis and development."
 Item = TypeVar("Item")
 
@@ -67,6 +63,7 @@ class TookTooLong(Exception):
 class Seen:
     """What the run met on its way, for the checks to compare with what the exchange says afterwards."""
 
+    listed: str = ""
     strangers: int = 0
     wallets_before: dict[str, int] = dataclasses.field(default_factory=dict)
     deposits: dict[str, int] = dataclasses.field(default_factory=dict)
@@ -92,9 +89,11 @@ class Run:
         self.folder = running.folder
         self.running = running
         self.name = f"demo-{secrets.token_hex(4)}"
+        self.new_code = self.name.upper()
         self.started_at = clock.now()
         self.seen = Seen()
         self.plan: Plan
+        self.cancelled: list[Wanted] = []
         self.pool = ThreadPoolExecutor(THREADS)
         self.connections = httpx.HTTPTransport(limits=httpx.Limits(max_connections=THREADS * 2))
         self.everybody: list[Api] = []
@@ -103,13 +102,10 @@ class Run:
     def _actors(self) -> None:
         """Who takes part: purchasers of several buyers, an auditor, and the operator behind the bank's door."""
         members = Membership.objects.select_related("user", "organization").order_by("user__email")
-        self.purchasers = list(
-            members.filter(role=Role.PURCHASER, organization__capacities__contains=[Capacity.BUYER])[
-                : self.volume.buyers
-            ]
-        )
-        auditor = members.filter(role=Role.AUDITOR, organization__capacities__contains=[Capacity.REGULATOR])[0]
-        operator = members.filter(role=Role.OPERATOR)[0]
+        buying = members.filter(role=Role.PURCHASER, user__email__regex=PURCHASERS)
+        self.purchasers = list(buying[: self.volume.buyers])
+        operator = members.get(role=Role.OPERATOR, user__email=sign_in(Role.OPERATOR).email)
+        auditor = members.get(role=Role.AUDITOR, user__email=sign_in(Role.AUDITOR).email)
         self.operator: Actor = operator.actor(label=operator.user.email)
         self.buyers = self._apis(self.purchasers)
         (self.auditor,) = self._apis([auditor])
@@ -124,10 +120,8 @@ class Run:
 
     def vendor_finance(self, vendor_id: str) -> Api:
         """The vendor's own view of its money."""
-        owner = Membership.objects.select_related("user", "organization").get(
-            organization_id=vendor_id, role=Role.OWNER
-        )
-        return self._apis([owner])[0]
+        members = Membership.objects.select_related("user", "organization")
+        return self._apis([members.get(organization_id=vendor_id, role=Role.OWNER)])[0]
 
     # --- Before the trade ---------------------------------------------------------------------------------------------
 
@@ -137,7 +131,15 @@ class Run:
         self.seen.strangers = sum(
             name != str(membership.organization_id) for name, membership in zip(known, self.purchasers, strict=True)
         )
-        self.plan = choose(self.buyers[0], self.name, self.volume)
+        self.plan = choose(self.buyers[0], self.name, self.volume, self.new_code)
+
+    def list_something_new(self) -> None:
+        """A vendor brings a product to the market in its workspace; the operator approves it in another."""
+        task = self.progress.add_task("Listing", total=2)
+        self.seen.listed = list_product(self.running.address, sign_in(Role.LISTER), self.new_code)
+        self.progress.advance(task)
+        approve(self.running.address, sign_in(Role.OPERATOR), self.new_code)
+        self.progress.advance(task)
 
     def deposit(self) -> None:
         """The bank reports what each buyer has paid in: what its orders will cost, and a little more."""
@@ -204,9 +206,15 @@ class Run:
             self.seen.auditor_order = refusal.status
 
     def cancel(self) -> None:
-        """Some buyers think better of it before delivery."""
+        """Some buyers think better of it. A worker of somebody else's may have been quicker: then it is too late."""
         for wanted in self._each(self.plan.cancelled, "Cancellations"):
-            self.buyers[wanted.buyer].post(f"orders/{wanted.order_id}/cancel")
+            try:
+                self.buyers[wanted.buyer].post(f"orders/{wanted.order_id}/cancel")
+            except Refused as refusal:
+                if refusal.code != "illegal_transition":
+                    raise
+            else:
+                self.cancelled.append(wanted)
 
     def place_last_month(self) -> None:
         """Orders that were placed and delivered on an earlier day, and that their buyers have forgotten since."""
@@ -226,27 +234,10 @@ class Run:
 
     # --- Delivery -----------------------------------------------------------------------------------------------------
 
-    @contextlib.contextmanager
-    def damage(self) -> Iterator[None]:
-        """One byte of one file in the store is not what it was; it is put back at the end."""
-        store = Path(storages["assets"].location)
-        for forgotten in store.rglob("*" + KEPT):
-            repair(forgotten.with_name(forgotten.name.removesuffix(KEPT)))
-        asset = Asset.objects.get(revision__product_id=self.plan.damaged.choice.product["id"])
-        path = store / asset.storage_name
-        shutil.copy2(path, kept(path))
-        content = bytearray(path.read_bytes())
-        content[len(content) // 2] ^= 1
-        path.write_bytes(content)
-        try:
-            yield
-        finally:
-            repair(path)
-
     def deliver(self) -> None:
         """The worker and beat start, and everything that waited is handed over."""
         self.running.start_workers()
-        task = self.progress.add_task("Delivery", total=len(self.plan.wanted) - len(self.plan.cancelled))
+        task = self.progress.add_task("Delivery", total=len(self.plan.wanted) - len(self.cancelled))
         self._until(task, self._undelivered, "delivery")
 
     def _undelivered(self) -> int:
@@ -264,9 +255,7 @@ class Run:
     def delivered(self) -> list[Wanted]:
         """What should have arrived, by the plan."""
         return [
-            wanted
-            for wanted in self.plan.wanted
-            if wanted is not self.plan.damaged and wanted not in self.plan.cancelled
+            wanted for wanted in self.plan.wanted if wanted is not self.plan.damaged and wanted not in self.cancelled
         ]
 
     def receive(self) -> None:
@@ -377,14 +366,3 @@ def _revoked(api: Api) -> bool:
     except Refused as refusal:
         return refusal.status == httpx.codes.UNAUTHORIZED
     return False
-
-
-def kept(path: Path) -> Path:
-    """Where the sound copy of a damaged file waits."""
-    return path.with_name(path.name + KEPT)
-
-
-def repair(path: Path) -> None:
-    """Put a damaged file's sound copy back, if there is one."""
-    if kept(path).exists():
-        kept(path).replace(path)

@@ -17,6 +17,9 @@ from demo.companies import person
 PURCHASER = "purchaser@buyer.example.cn"
 """Buyers work through the API: this one gets a token instead of a password."""
 
+PURCHASERS = r"^purchaser@buyer\d*\.example\.cn$"
+"""E-mail addresses of the demo market's purchasers (PostgreSQL's regular expressions)."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SignIn:

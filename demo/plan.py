@@ -1,12 +1,17 @@
 """What is going to be ordered: chosen by chance from what the catalogue's API shows, the same for the same seed."""
 
 import dataclasses
+import itertools
 import random
+import re
 from typing import Any
 
 from demo.client import Api
 from demo.open_data import OPEN_DATA, OpenData
 from market.catalog.states import Grade, ProductKind
+
+CODE = re.compile("(" + "|".join(kind.upper() for kind in ProductKind) + r")-\d{3}")
+"""Codes of the demo market's own products: what somebody else has listed here meanwhile is left alone."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,11 +69,14 @@ class Plan:
         return sum(wanted.amount for wanted in [*self.wanted, *self.overdue] if wanted.buyer == buyer)
 
 
-def choose(api: Api, run: str, volume: Volume) -> Plan:
-    """Look through the catalogue and choose, every vendor at least once, real open data among it."""
+def choose(api: Api, run: str, volume: Volume, new_code: str) -> Plan:
+    """Look through the catalogue and choose: what has just been listed, the real open data, and every vendor once."""
     chance = random.Random(run)
-    choices = _choices(api, chance, volume.vendors)
-    damaged = next(choice for choice in choices if choice.open_data is None and _kind(choice) == ProductKind.DATASET)
+    (new,) = api.get("products", q=new_code)["results"]
+    choices = [Choice(new, _public(new)[0]), *_choices(api, chance, volume.vendors, new["vendor"]["id"])]
+    damaged = next(
+        choice for choice in choices[1:] if choice.open_data is None and _kind(choice) == ProductKind.DATASET
+    )
     late = next(choice for choice in reversed(choices) if choice.open_data is None and choice.offer["amount"])
     others = [choice for choice in choices if choice is not damaged]
     chosen = [*choices, *chance.choices(others, k=volume.orders - len(choices))]
@@ -83,26 +91,27 @@ def choose(api: Api, run: str, volume: Volume) -> Plan:
     )
 
 
-def _choices(api: Api, chance: random.Random, vendors: int) -> list[Choice]:
-    """One product a vendor: all the open data, then every kind in turn."""
+def _choices(api: Api, chance: random.Random, vendors: int, lister: str) -> list[Choice]:
+    """All the open data, then one product a vendor of every kind in turn, until so many ``vendors`` sell something."""
     by_code = {data.code: data for data in OPEN_DATA}
     found = [row for row in api.pages("products", q="Real open data") if row["code"] in by_code]
     choices = [Choice(row, _public(row)[0], by_code[row["code"]]) for row in found]
-    taken = {choice.vendor_id for choice in choices}
+    taken = {lister, *(choice.vendor_id for choice in choices)}
     shelves = [_shelf(api, kind, chance) for kind in ProductKind]
-    while len(choices) < vendors:
-        for shelf in shelves:
-            while shelf[-1]["vendor"]["id"] in taken:
-                shelf.pop()
-            row = shelf.pop()
-            taken.add(row["vendor"]["id"])
-            choices.append(Choice(row, chance.choice(_public(row))))
-    return choices[:vendors]
+    for shelf in itertools.cycle(shelves):
+        if len(taken) >= vendors:
+            break
+        while shelf[-1]["vendor"]["id"] in taken:
+            shelf.pop()
+        row = shelf.pop()
+        taken.add(row["vendor"]["id"])
+        choices.append(Choice(row, chance.choice(_public(row))))
+    return choices
 
 
 def _shelf(api: Api, kind: str, chance: random.Random) -> list[dict[str, Any]]:
     page = api.get("products", kind=kind, grade=Grade.GENERAL, page_size=200)["results"]
-    rows = [row for row in page if _public(row) and not row["code"].startswith("OPEN-")]
+    rows = [row for row in page if _public(row) and CODE.fullmatch(row["code"])]
     chance.shuffle(rows)
     return rows
 

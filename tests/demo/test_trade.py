@@ -13,7 +13,7 @@ from rich.console import Console
 
 from demo.__main__ import trade
 from demo.checks import check, same
-from demo.job import KEPT
+from demo.damage import KEPT
 from demo.load import Sizes, load
 from demo.plan import Volume
 from demo.processes import exchange
