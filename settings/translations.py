@@ -4,11 +4,13 @@ Written on Babel, so that it needs no GNU gettext, and so that the same texts gi
 line numbers and no date of the run. Only for the people who write the exchange; production reads the compiled file.
 """
 
+import importlib.util
 import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import django
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
 from babel.messages.mofile import write_mo
@@ -17,6 +19,9 @@ from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("accounts", "market", "settings")
+PAGES = {"unfold": {".py", ".html"}, "unfold.contrib.filters": {".py", ".html"}, "django.contrib.admin": {".html"}}
+"""Packages of others whose texts our pages show. The theme brings no catalogue, and Django's is not quite whole."""
+
 SOURCE_FILE = ROOT / "locale/zh_Hans/LC_MESSAGES/django.po"
 COMPILED_FILE = SOURCE_FILE.with_suffix(".mo")
 
@@ -37,17 +42,21 @@ KEYWORDS: dict[str, tuple | None] = {
 
 
 def collected() -> Catalog:
-    """Every text that code and templates ask a translation of, without translations."""
+    """Every text that our code and templates ask a translation of, and those of the admin's pages that Django's own
+    catalogue lacks. Without translations."""
     catalog = Catalog(domain="django")
-    for path in _source_files():
-        text = path.read_text(encoding="utf-8")
-        if path.suffix == ".html":
-            text = templatize(text, origin=str(path))
-        place = (path.relative_to(ROOT).as_posix(), 0)
-        for _line, message, _comments, context in extract(
-            "python", io.BytesIO(text.encode()), KEYWORDS, options={"encoding": "utf-8"}
-        ):
-            catalog.add(message, locations=[place], context=context)
+    for folder in SOURCES:
+        for path in _source_files(ROOT / folder, {".py", ".html"}):
+            for message, context in _texts(path):
+                catalog.add(message, locations=[(path.relative_to(ROOT).as_posix(), 0)], context=context)
+    known = {_key(message.id, message.context) for message in catalog} | set(_translated_by_django())
+    for package, kinds in PAGES.items():
+        folder = Path(importlib.util.find_spec(package).origin).parent
+        for path in _source_files(folder, kinds):
+            for message, context in _texts(path):
+                if _key(message, context) not in known:
+                    place = f"{package.replace('.', '/')}/{path.relative_to(folder).as_posix()}"
+                    catalog.add(message, locations=[(place, 0)], context=context)
     return catalog
 
 
@@ -85,11 +94,32 @@ def collect_and_compile() -> Catalog:
     return catalog
 
 
-def _source_files() -> Iterator[Path]:
-    for folder in SOURCES:
-        for path in sorted((ROOT / folder).rglob("*")):
-            if path.suffix in {".py", ".html"} and "migrations" not in path.parts:
-                yield path
+def _source_files(folder: Path, kinds: set[str]) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in kinds and not {"migrations", "contrib"} & set(path.relative_to(folder).parts):
+            yield path
+
+
+def _texts(path: Path) -> Iterator[tuple[str | tuple, str | None]]:
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".html":
+        # What Django makes of a template reads like Python but for the indentation.
+        text = "\n".join(line.lstrip() for line in templatize(text, origin=str(path)).splitlines())
+    for _line, message, _comments, context in extract(
+        "python", io.BytesIO(text.encode()), KEYWORDS, options={"encoding": "utf-8"}
+    ):
+        yield message, context
+
+
+def _translated_by_django() -> Iterator[tuple[str | None, str]]:
+    for path in Path(django.__file__).parent.rglob("locale/zh_Hans/LC_MESSAGES/django.po"):
+        with path.open("rb") as file:
+            catalog = read_po(file)
+        yield from (_key(message.id, message.context) for message in catalog if message.id and message.string)
+
+
+def _key(message: str | tuple, context: str | None) -> tuple[str | None, str]:
+    return context, message[0] if isinstance(message, tuple) else message
 
 
 def main() -> int:

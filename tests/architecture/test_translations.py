@@ -57,10 +57,11 @@ def test_a_new_text_is_found_wherever_it_is_written(tmp_path, monkeypatch):
         '_("one" " two")\npgettext_lazy("time", "sent")\nngettext("%d file", "%d files", number)\nother("not this")\n'
     )
     (room / "page.html").write_text(
-        "{% translate 'three' %}{% blocktranslate trimmed %}\n of {{ name }}\n{% endblocktranslate %}"
+        "  <p>\n {% translate 'three' %}\n</p>{% blocktranslate trimmed %}\n of {{ name }}\n{% endblocktranslate %}"
     )
     monkeypatch.setattr(translations, "ROOT", tmp_path)
     monkeypatch.setattr(translations, "SOURCES", ("market",))
+    monkeypatch.setattr(translations, "PAGES", {})
     assert keys(translations.collected()) == {
         (None, "one two"),
         ("time", "sent"),
@@ -68,6 +69,11 @@ def test_a_new_text_is_found_wherever_it_is_written(tmp_path, monkeypatch):
         (None, "three"),
         (None, "of %(name)s"),
     }
+
+
+def test_the_pages_of_the_theme_are_told_in_chinese(kept):
+    theme = {message.id for message in kept if any(file.startswith("unfold/") for file, _line in message.locations)}
+    assert {"Type to search", "Apply Filters", "Search apps and models..."} <= theme
 
 
 def test_an_untranslated_or_doubtful_text_is_told(tmp_path):
