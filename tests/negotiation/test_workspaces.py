@@ -1,6 +1,7 @@
 """Quotes in the workspaces: a vendor answers in its own; operators and auditors read; nobody else finds them."""
 
 import datetime
+import html
 
 import pytest
 from django.db import connection
@@ -10,6 +11,7 @@ from django.urls import reverse
 
 from accounts.models import Membership
 from accounts.states import Role
+from market.catalog.admin.pages import price_text
 from market.catalog.models import Offer
 from market.kernel import clock
 from market.negotiation import services
@@ -96,6 +98,39 @@ def test_the_form_begins_with_what_was_offered_last(market, lister):
     begun = lister.get(act(quote, "offer")).context["form"]
     assert (begun["amount"].value(), begun["licence"].value()) == ("75.50", "Internal use at all sites.")
     assert (begun["acceptance_days"].value(), begun["least_quantity"].value()) == (10, 20)
+
+
+@pytest.mark.parametrize(("changes", "kept", "shown"), [
+    (
+        {"price_model": "subscription", "amount": "98", "months": "12", "is_instalment": "on"},
+        {"amount": 9_800, "months": 12, "is_instalment": True},
+        {"amount": "98.00", "months": 12},
+    ),
+    (
+        {"price_model": "metered", "amount": "500", "months": "1", "unit": "call", "unit_price": "0.0003",
+         "at_prepaid_end": "stop"},
+        {"amount": 50_000, "unit": "call", "unit_price": 300},
+        {"unit_price": "0.0003", "unit": "call"},
+    ),
+    (
+        {"amount": "", "tier_mode": "volume", "tiers": "100: 12.00\n*: 9.00"},
+        {"amount": 1_200, "tier_mode": "volume"},
+        {"amount": None, "tiers": "100: 12.00\n*: 9.00"},
+    ),
+])  # fmt: skip
+def test_a_private_offer_takes_every_price_model(market, lister, changes, kept, shown):
+    quote = asked(market)
+    response = lister.post(act(quote, "offer"), answer(**changes))
+    assert response.status_code == 302, response.context["form"].errors
+    quote.refresh_from_db()
+    assert {name: getattr(quote.current_offer, name) for name in kept} == kept
+    assert price_text(quote.current_offer) in html.unescape(lister.get(page(quote)).content.decode())
+    services.counter(actor=buyer(market), quote_id=quote.id, message="Less.")
+    begun = lister.get(act(quote, "offer")).context["form"]
+    assert {name: begun[name].value() for name in shown} == shown
+    again = {name: begun[name].value() for name in begun.fields}
+    response = lister.post(act(quote, "offer"), {name: value for name, value in again.items() if value})
+    assert response.status_code == 302, response.context["form"].errors
 
 
 @pytest.mark.parametrize(("changes", "field"), [
