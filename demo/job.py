@@ -6,6 +6,7 @@ import hashlib
 import secrets
 import shutil
 import time
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -224,7 +225,7 @@ class Run:
             with clock.frozen_at(self.started_at - datetime.timedelta(days=days)):
                 order = orders.place(
                     actor=membership.actor(label=membership.user.email),
-                    offer_id=wanted.choice.offer["id"],
+                    offer_id=uuid.UUID(wanted.choice.offer["id"]),
                     quantity=wanted.quantity,
                     purpose=_PURPOSE,
                     client_reference=wanted.reference,
