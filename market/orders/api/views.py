@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Callable
-from typing import Any
 
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiExample, extend_schema
@@ -17,9 +16,9 @@ from market.api.filters import filters_of
 from market.api.idempotency import ReplyRecorder, respond_once
 from market.api.openapi import IDEMPOTENCY_KEY, problems
 from market.api.serializers import NoBody
-from market.kernel.actors import Actor
 from market.orders import selectors, services
 from market.orders.api import serializers
+from market.orders.api.serializers import rendered
 from market.orders.errors import ClientReferenceTaken
 from market.orders.models import Order
 
@@ -66,11 +65,6 @@ PLACE_EXAMPLE = OpenApiExample(
         "client_reference": "PO-2026-0117",
     },
 )
-
-
-def rendered(order: Order, actor: Actor) -> dict[str, Any]:
-    """The order as its reader sees it."""
-    return serializers.OrderSerializer(order, context={"actor": actor}).data
 
 
 class Orders(GenericAPIView):
@@ -155,8 +149,7 @@ class OrderDetail(APIView):
         """One order with its money."""
         actor = request.auth.actor
         order = selectors.order_visible_to(actor, order_id)
-        context = {"actor": actor, "money": selectors.money_of(order)}
-        return Response(serializers.OrderDetailSerializer(order, context=context).data)
+        return Response(rendered(order, actor, with_money=True))
 
 
 class OrderTermsView(APIView):
