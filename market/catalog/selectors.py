@@ -37,6 +37,7 @@ from market.catalog.states import (
     ApprovalState,
     Grade,
     OfferState,
+    PriceModel,
     ProductState,
     RevisionState,
 )
@@ -148,6 +149,12 @@ def _require_orderable(offer: Offer, quote_id: uuid.UUID | None) -> None:
         raise OfferNotOrderable(_("The offer answers your quote: accept it there."), quote=str(offer.quote_id))
     if offer.revision_id is None:
         raise OfferNotOrderable(_("The product has no published revision to deliver. Ask the vendor."))
+    runs_by_the_month = offer.price_model == PriceModel.METERED or offer.is_instalment or offer.includes_later_revisions
+    if runs_by_the_month:
+        # The contract would promise charges or revisions over time, which no room carries out yet.
+        raise OfferNotOrderable(
+            _("What is charged or supplied month by month cannot be ordered yet: ask the vendor for a prepaid price.")
+        )
     if product.grade == Grade.CORE or (product.grade == Grade.IMPORTANT and offer.buyer_org_id is None):
         raise ApprovalNeeded(_("Important data is sold by private offer only. Ask the vendor for one."))
     if product.vendor_org.state != OrganizationState.VERIFIED:

@@ -64,6 +64,14 @@ def test_what_was_checked_is_what_the_terms_promised(market):
     assert (handed["files"], handed["bytes"]) == (3, 6)
 
 
+def test_the_right_ends_with_the_term_of_the_contract(market):
+    offer = factories.offer(market.offer.product, 5_000, price_model="subscription", months=3)
+    order = place(market, offer)
+    deliver(order)
+    entitlement = Entitlement.objects.get(order=order)
+    assert entitlement.valid_until == clock.business_midnight(order.term_ends_on)
+
+
 def test_performed_twice_hands_over_once(market):
     order = place(market)
     deliver(order)

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from django.core.files.storage import storages
 
-from market.catalog.models import Asset
+from market.catalog.models import Asset, Offer
 from market.delivery.models import Entitlement
 from market.kernel import clock
 from market.orders import jobs
@@ -24,11 +24,11 @@ from tests import factories
 _references = itertools.count(1)
 
 
-def place(market: factories.Market) -> Order:
-    """The market's buyer orders one unit of the market's offer."""
+def place(market: factories.Market, offer: Offer | None = None) -> Order:
+    """The market's buyer orders one unit of this offer, or of the market's."""
     return orders.place(
         actor=factories.actor_of(market.purchaser),
-        offer_id=market.offer.id,
+        offer_id=(offer or market.offer).id,
         quantity=1,
         purpose="Cold-chain planning.",
         client_reference=f"DELIVERY-{next(_references)}",

@@ -141,7 +141,6 @@ def test_a_free_offer_needs_no_money():
     ("terms", "amount"),
     [
         ({"price_model": "subscription", "amount": 5_000, "months": 12}, 10 * 12 * 5_000),
-        ({"price_model": "subscription", "amount": 5_000, "months": 12, "is_instalment": True}, 10 * 5_000),
         ({"amount": None, "tier_mode": "volume", "tiers": [{"up_to": None, "unit_price": 20_000_000}]}, 10 * 2_000),
     ],
 )

@@ -6,6 +6,7 @@ import json
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from market.catalog.errors import OfferNotOrderable
 from market.kernel import clock
 from market.kernel.errors import InvalidInput
 from market.orders.models import Order
@@ -14,7 +15,7 @@ from tests.orders.trades import money, place
 
 pytestmark = pytest.mark.django_db
 MORNING = datetime.datetime(2027, 1, 17, 1, 0, tzinfo=datetime.UTC)
-SUBSCRIPTION = {"price_model": "subscription", "months": 3, "includes_later_revisions": True}
+SUBSCRIPTION = {"price_model": "subscription", "months": 3}
 INSTALMENTS = SUBSCRIPTION | {"is_instalment": True, "trial_days": 14}
 METERED = {"price_model": "metered", "months": 12, "unit": "call", "unit_price": 3, "at_prepaid_end": "stop"}
 SCALE = {
@@ -68,31 +69,18 @@ def test_a_subscription_is_prepaid_for_its_term():
     terms = document(order)
     assert terms["price"]["term"] == {"starts_on": "2027-01-17", "ends_before": "2027-04-17"}
     assert terms["price"]["payments"] == [{"number": 1, "due_on": "2027-01-17", "amount": 30_000}]
-    assert terms["revision"]["later_revisions_until"] == "2027-04-17"
     order.refresh_from_db()
     assert (order.term_starts_on, order.term_ends_on) == (datetime.date(2027, 1, 17), datetime.date(2027, 4, 17))
 
 
-def test_by_instalments_only_the_first_goes_into_escrow():
+@pytest.mark.parametrize("price", [INSTALMENTS, METERED, SUBSCRIPTION | {"includes_later_revisions": True}])
+def test_what_runs_month_by_month_is_not_ordered_yet(price):
+    """No contract may promise charges or revisions that nothing carries out."""
     market = factories.market()
-    order = ordered(market, 1, 5_000, **INSTALMENTS)
-    assert (order.amount, money(market)) == (5_000, (95_000, 5_000))
-    price = document(order)["price"]
-    assert price["total"] == 15_000
-    assert [(part["due_on"], part["amount"]) for part in price["payments"]] == [
-        ("2027-01-31", 5_000),
-        ("2027-02-28", 5_000),
-        ("2027-03-31", 5_000),
-    ]
-    assert (order.term_starts_on, order.term_ends_on) == (datetime.date(2027, 1, 31), datetime.date(2027, 4, 30))
-
-
-def test_metered_use_is_prepaid():
-    market = factories.market()
-    order = ordered(market, 3, 10_000, **METERED)
-    assert (order.amount, money(market)) == (30_000, (70_000, 30_000))
-    rule = document(order)["price"]["rule"]
-    assert (rule["unit"], rule["unit_price"], rule["at_prepaid_end"], rule["monthly_cap"]) == ("call", 3, "stop", None)
+    with pytest.raises(OfferNotOrderable, match="month by month"), transaction.atomic():
+        ordered(market, 1, 5_000, **price)
+    assert not Order.objects.exists()
+    assert money(market) == (100_000, 0)
 
 
 def test_a_term_that_ends_before_it_begins_is_refused_by_the_database():

@@ -152,6 +152,7 @@ def _complete(job: Job, order: Order, delivery: Delivery, manifest: list[dict[st
             vendor_org_id=order.vendor_org_id,
             product_id=order.product_id,
             revision_id=order.revision_id,
+            valid_until=clock.business_midnight(order.term_ends_on) if order.term_ends_on else None,
         )
         summary = {
             "order": order.number,
