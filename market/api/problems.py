@@ -20,6 +20,12 @@ logger = structlog.get_logger(__name__)
 CONTENT_TYPE = "application/problem+json"
 API_PREFIX = "/api/"
 
+TITLES = {
+    "method_not_allowed": _("This method is not allowed here"),
+    "unsupported_media_type": _("This media type is not accepted here"),
+}
+"""For failures of the framework whose own words have a gap to be filled in each time."""
+
 
 def problem(error: BusinessError, instance: str) -> dict[str, Any]:
     """The problem document of a business failure: type, title, status, detail, instance, code and what it adds."""
@@ -85,7 +91,7 @@ def _plain(error: exceptions.APIException) -> BusinessError:
     plain = BusinessError(str(error.detail))
     plain.code = error.default_code
     plain.status = error.status_code
-    plain.title = error.default_detail
+    plain.title = TITLES.get(error.default_code, error.default_detail)
     return plain
 
 

@@ -14,21 +14,21 @@ class AuditEvent(models.Model):
     There are no foreign keys: evidence outlives what it speaks of, and other organisations' shards.
     """
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    id = models.UUIDField(_("key"), primary_key=True, default=uuid7, editable=False)
     name = models.CharField(_("act"), max_length=64)
     occurred_at = models.DateTimeField(_("when"), default=clock.now)
-    actor_user_id = models.UUIDField(null=True)
-    actor_org_id = models.UUIDField(null=True)
+    actor_user_id = models.UUIDField(_("acting user"), null=True)
+    actor_org_id = models.UUIDField(_("acting organisation"), null=True)
     actor_role = models.CharField(_("role"), max_length=32, blank=True)
     actor_label = models.CharField(_("who"), max_length=200)
-    on_behalf_of_org_id = models.UUIDField(null=True)
+    on_behalf_of_org_id = models.UUIDField(_("on behalf of"), null=True)
     subject_type = models.CharField(_("subject"), max_length=32)
     subject_id = models.UUIDField()
-    buyer_org_id = models.UUIDField(null=True)
-    vendor_org_id = models.UUIDField(null=True)
+    buyer_org_id = models.UUIDField(_("buyer"), null=True)
+    vendor_org_id = models.UUIDField(_("vendor"), null=True)
     payload = models.JSONField(_("details"), default=dict)
-    request_id = models.CharField(max_length=64, blank=True)
-    sequence = models.BigIntegerField(null=True, unique=True)
+    request_id = models.CharField(_("request"), max_length=64, blank=True)
+    sequence = models.BigIntegerField(_("number in the log"), null=True, unique=True)
     leaf_hash = models.BinaryField(null=True, max_length=32)
 
     class Meta:

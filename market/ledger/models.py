@@ -18,14 +18,14 @@ class Account(models.Model):
     zero; an unguarded one has none: its balance is the sum of its transfers.
     """
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    id = models.UUIDField(_("key"), primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(
         Organization, models.PROTECT, related_name="accounts", verbose_name=_("organisation")
     )
     kind = models.CharField(_("kind"), max_length=16, choices=AccountKind)
     currency = models.CharField(_("currency"), max_length=3, default=CURRENCY)
     balance = models.BigIntegerField(_("balance (fen)"), null=True, editable=False)
-    version = models.BigIntegerField(default=0, editable=False)
+    version = models.BigIntegerField(_("version"), default=0, editable=False)
     created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
 
     class Meta:
@@ -57,8 +57,8 @@ class Transfer(models.Model):
     once-only. Append-only: a mistake is corrected by another transfer.
     """
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    tx_id = models.UUIDField()
+    id = models.UUIDField(_("key"), primary_key=True, default=uuid7, editable=False)
+    tx_id = models.UUIDField(_("key of the act"))
     debit_account = models.ForeignKey(
         Account, models.PROTECT, db_constraint=False, related_name="debits", verbose_name=_("debit")
     )

@@ -21,7 +21,7 @@ class Order(models.Model):
     enforces. ``delivery_tries`` counts how often delivery was asked for: it numbers the jobs.
     """
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    id = models.UUIDField(_("key"), primary_key=True, default=uuid7, editable=False)
     number = models.CharField(_("order number"), max_length=24, unique=True)
     buyer_org = models.ForeignKey(Organization, models.PROTECT, related_name="purchases", verbose_name=_("buyer"))
     vendor_org = models.ForeignKey(Organization, models.PROTECT, related_name="sales", verbose_name=_("vendor"))

@@ -128,6 +128,6 @@ class WorkspaceSite(UnfoldAdminSite):
 
 
 operator_site = WorkspaceSite("operator", Workspace.OPERATOR, _("Qianshu operations"), "domain")
-vendor_site = WorkspaceSite("vendor", Workspace.VENDOR, _("Qianshu vendor workspace"), "storefront")
-auditor_site = WorkspaceSite("auditor", Workspace.AUDITOR, _("Qianshu auditor workspace"), "fact_check")
+vendor_site = WorkspaceSite("vendor", Workspace.VENDOR, _("Qianshu vendors"), "storefront")
+auditor_site = WorkspaceSite("auditor", Workspace.AUDITOR, _("Qianshu auditors"), "fact_check")
 SITES = (operator_site, vendor_site, auditor_site)

@@ -5,11 +5,16 @@ import io
 import re
 
 import pytest
+from django.apps import apps
+from django.contrib.admin.utils import flatten, flatten_fieldsets, label_for_field
 from django.utils import translation
 
+from market.workspaces.sites import SITES
 from settings import translations
 
 HOW_TO_MEND = "Run `make messages`, fill in the empty msgstr in locale/zh_Hans/LC_MESSAGES/django.po, run it again."
+CHINESE = re.compile("[\u4e00-\u9fff]")
+SAME_IN_BOTH = {"SHA-256"}
 PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%[sd]|\{\w*\}")
 
 
@@ -90,3 +95,20 @@ def test_django_reads_the_catalogue(language):
         assert translation.gettext("registration certificate") == "登记凭证"
         assert translation.pgettext("time", "accepted") == "验收时间"
         assert translation.pgettext("quote", "accepted") == "已接受"
+
+
+def test_every_page_column_and_field_of_the_three_workspaces_is_named_in_chinese():
+    english = set()
+    with translation.override("zh-hans"):
+        for site in SITES:
+            for model, admin in site._registry.items():
+                shown = [*admin.list_display, *flatten(admin.fields or ()), *flatten_fieldsets(admin.fieldsets or ())]
+                labels = {label_for_field(name, model, model_admin=admin) for name in shown}
+                labels |= {model._meta.verbose_name, model._meta.verbose_name_plural}
+                labels.add(apps.get_app_config(model._meta.app_label).verbose_name)
+                english |= {
+                    f"{site.name} {model._meta.label}: {label}"
+                    for label in map(str, labels)
+                    if not CHINESE.search(label) and label not in SAME_IN_BOTH
+                }
+    assert english == set()

@@ -23,8 +23,8 @@ PAGES = {
     "/api/docs/": "Qianshu data exchange",
     "/api/redoc/": "Qianshu data exchange",
     "/admin/": "Qianshu operations",
-    "/vendor/": "Qianshu vendor workspace",
-    "/auditor/": "Qianshu auditor workspace",
+    "/vendor/": "Qianshu vendors",
+    "/auditor/": "Qianshu auditors",
 }
 
 

@@ -18,11 +18,11 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Account',
             fields=[
-                ('id', models.UUIDField(default=market.kernel.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=market.kernel.identifiers.uuid7, editable=False, primary_key=True, serialize=False, verbose_name='key')),
                 ('kind', models.CharField(choices=[('wallet', 'wallet'), ('escrow', 'escrow'), ('payable', 'payable'), ('commission', 'commission'), ('vat', 'VAT'), ('bank', 'bank clearing')], max_length=16, verbose_name='kind')),
                 ('currency', models.CharField(default='CNY', max_length=3, verbose_name='currency')),
                 ('balance', models.BigIntegerField(editable=False, null=True, verbose_name='balance (fen)')),
-                ('version', models.BigIntegerField(default=0, editable=False)),
+                ('version', models.BigIntegerField(default=0, editable=False, verbose_name='version')),
                 ('created_at', models.DateTimeField(default=market.kernel.clock.now, editable=False, verbose_name='created')),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='accounts.organization', verbose_name='organisation')),
             ],
@@ -35,8 +35,8 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Transfer',
             fields=[
-                ('id', models.UUIDField(default=market.kernel.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('tx_id', models.UUIDField()),
+                ('id', models.UUIDField(default=market.kernel.identifiers.uuid7, editable=False, primary_key=True, serialize=False, verbose_name='key')),
+                ('tx_id', models.UUIDField(verbose_name='key of the act')),
                 ('amount', models.BigIntegerField(verbose_name='amount (fen)')),
                 ('currency', models.CharField(default='CNY', max_length=3, verbose_name='currency')),
                 ('kind', models.CharField(choices=[('deposit', 'deposit'), ('escrow', 'order placed'), ('release', 'refund before capture'), ('capture_net', 'captured for the vendor'), ('capture_commission', 'commission'), ('capture_vat', 'VAT'), ('payout', 'payout'), ('payout_bounced', 'payout bounced')], max_length=32, verbose_name='kind')),

@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Order',
             fields=[
-                ('id', models.UUIDField(default=market.kernel.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=market.kernel.identifiers.uuid7, editable=False, primary_key=True, serialize=False, verbose_name='key')),
                 ('number', models.CharField(max_length=24, unique=True, verbose_name='order number')),
                 ('quantity', models.PositiveIntegerField(verbose_name='quantity')),
                 ('amount', models.BigIntegerField(verbose_name='amount (fen)')),
