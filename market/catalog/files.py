@@ -1,7 +1,10 @@
 """Asset files on their way into the store: counted and hashed while they are written, never whole in memory."""
 
 import dataclasses
+import datetime
 import hashlib
+import posixpath
+import re
 import uuid
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
@@ -53,6 +56,28 @@ class _Meter(File):
 def storage_name(product_id: uuid.UUID, revision_id: uuid.UUID, asset_id: uuid.UUID) -> str:
     """Where an asset lies in the store: made of our own keys, never of what somebody typed."""
     return f"{product_id}/{revision_id}/{asset_id}"
+
+
+_STORED = re.compile("/".join(["[0-9a-f-]{36}"] * 3))
+
+
+def names_older_than(moment: datetime.datetime) -> Iterator[str]:
+    """Names of stored assets last written before ``moment``; whatever else lies in the store is left out."""
+    store = storages["assets"]
+    for name in _walk(""):
+        if _STORED.fullmatch(name) and store.get_modified_time(name) < moment:
+            yield name
+
+
+def _walk(folder: str) -> Iterator[str]:
+    try:
+        folders, files = storages["assets"].listdir(folder)
+    except FileNotFoundError:  # nothing was ever stored, or the folder has just gone
+        return
+    for name in files:
+        yield posixpath.join(folder, name)
+    for name in folders:
+        yield from _walk(posixpath.join(folder, name))
 
 
 def receive(

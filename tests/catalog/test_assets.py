@@ -1,10 +1,14 @@
 """Files on their way in: streamed, counted, hashed; whatever goes wrong, nothing is left behind."""
 
+import datetime
 import hashlib
 import io
 import tracemalloc
+import uuid
 
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
 
 from accounts.states import Role
 from market.audit.models import AuditEvent
@@ -18,6 +22,7 @@ from market.catalog.errors import (
     UploadTooLarge,
 )
 from market.catalog.models import Asset, Revision
+from market.kernel import clock
 from market.kernel.errors import Forbidden, InvalidInput, NotFound
 from tests import factories
 from tests.catalog.conftest import CSV
@@ -233,3 +238,18 @@ def test_removed_for_good_once_committed(stall, draft, stored_files, django_capt
     with pytest.raises(RevisionEmpty):
         services.publish_revision(actor=stall.actor, revision_id=draft.id)
     assert AuditEvent.objects.filter(name="asset.removed").get().payload["sha256"] == asset.sha256
+
+
+def test_only_old_files_without_a_row_are_swept(stall, draft, stored_files):
+    store = storages["assets"]
+    asset = draft.assets.get()
+    stray = store.save(f"{draft.product_id}/{draft.id}/{uuid.uuid4()}", ContentFile(b"left behind"))
+    foreign = store.save(f"notes-{uuid.uuid4()}.txt", ContentFile(b"not an asset"))
+    assert services.remove_stray_files() == 0
+    assert {stray, foreign, asset.storage_name} <= stored_files()
+    with clock.frozen_at(clock.now() + datetime.timedelta(days=2)):
+        assert services.remove_stray_files() >= 1
+        assert services.remove_stray_files() == 0
+    assert stray not in stored_files()
+    assert {foreign, asset.storage_name} <= stored_files()
+    store.delete(foreign)

@@ -50,6 +50,51 @@ def test_a_review_shows_all_that_a_decision_needs(stall, desk):
     assert "Reject" in text
 
 
+def test_what_a_vendor_writes_is_shown_and_never_run(stall, desk):
+    script = "<script>alert(1)</script>"
+    product = stall.draft(title=script, description=script)
+    revision = services.start_revision(
+        actor=stall.actor,
+        product_id=product.id,
+        notes=script,
+        data_dictionary={"fields": [{"name": script, "description": script}]},
+        sample=[{script: script}],
+        profile={"files": [{"path": script, "rows": script, "columns": [{"name": script, "type": script}]}]},
+    )
+    stall.upload(revision, "a.csv", b"a\n1\n")
+    services.publish_revision(actor=stall.actor, revision_id=revision.id)
+    stall.offer(product, licence=script)
+    review = services.submit_product(actor=stall.actor, product_id=product.id)
+    for address in (
+        REVIEWS,
+        f"{REVIEWS}{review.id}/change/",
+        f"{REVIEWS}{review.id}/acts/approve/",
+        PRODUCTS,
+        f"{PRODUCTS}{product.id}/change/",
+        f"/admin/catalog/revision/{revision.id}/change/",
+        f"/admin/catalog/offer/{product.offers.get().id}/change/",
+    ):
+        text = desk.get(address).content.decode()
+        assert "&lt;script&gt;alert(1)" in text
+        assert script not in text
+
+
+@pytest.mark.parametrize(
+    "profile", [{"files": 5}, {"files": [5]}, {"files": [{"columns": [{}]}]}, {"files": [{"columns": 7}]}, {"rows": 1}]
+)
+def test_a_vendors_own_profile_may_have_any_shape(stall, desk, profile):
+    product = stall.draft()
+    revision = services.start_revision(
+        actor=stall.actor, product_id=product.id, profile=profile, sample=[{"a": {"nested": [1]}}, {}, {"b": None}]
+    )
+    stall.upload(revision, "a.csv", b"a\n1\n")
+    services.publish_revision(actor=stall.actor, revision_id=revision.id)
+    stall.offer(product)
+    review = services.submit_product(actor=stall.actor, product_id=product.id)
+    assert desk.get(f"{REVIEWS}{review.id}/change/").status_code == 200
+    assert desk.get(f"/admin/catalog/revision/{revision.id}/change/").status_code == 200
+
+
 def test_columns_of_a_sample_keep_the_files_order(stall, desk):
     review = stall.submitted()
     text = desk.get(f"{REVIEWS}{review.id}/change/").content.decode()

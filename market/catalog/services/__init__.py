@@ -7,7 +7,7 @@ from market.catalog.services.approvals import (
     request_purpose_approval,
     withdraw_purpose_approval,
 )
-from market.catalog.services.assets import Upload, add_asset, add_assets, remove_asset
+from market.catalog.services.assets import Upload, add_asset, add_assets, remove_asset, remove_stray_files
 from market.catalog.services.imports import ImportedFile, ImportedOffer, ImportedProduct, import_products
 from market.catalog.services.offers import create_offer, end_quoted_offers, withdraw_offer
 from market.catalog.services.products import (
@@ -44,6 +44,7 @@ __all__ = [
     "publish_revision",
     "remove_asset",
     "request_purpose_approval",
+    "remove_stray_files",
     "resume_product",
     "revoke_revision",
     "start_revision",

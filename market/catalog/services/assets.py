@@ -1,28 +1,37 @@
 """The files of a draft revision: streamed into the store first, recorded in one short transaction afterwards."""
 
 import dataclasses
+import datetime
 import functools
+import itertools
 import uuid
 from collections.abc import Sequence
 from typing import BinaryIO
 
+import structlog
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from market.audit.models import AuditEvent
 from market.catalog.errors import AssetPathTaken, RevisionFinal
-from market.catalog.files import StoredFile, discard, receive, storage_name
+from market.catalog.files import StoredFile, discard, names_older_than, receive, storage_name
 from market.catalog.models import Asset, Revision
 from market.catalog.services.revisions import lock_draft, revision_event
 from market.catalog.services.rules import Findings, evidence_of_asset
 from market.catalog.validators import clean_asset_path, clean_media_type
+from market.kernel import clock
 from market.kernel.actors import Actor
 from market.kernel.database import insert_together, violated_constraint
 from market.kernel.errors import InvalidInput, NotFound
 from market.kernel.identifiers import uuid7
 
+logger = structlog.get_logger(__name__)
+
 MAX_ASSETS = 1000
 """Most files of one revision."""
+
+STRAY_AGE = datetime.timedelta(days=1)
+STRAYS_A_QUERY = 500
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -140,6 +149,23 @@ def remove_asset(*, actor: Actor, asset_id: uuid.UUID) -> None:
             raise NotFound
         insert_together(_asset_event("asset.removed", actor, revision, asset))
         transaction.on_commit(functools.partial(discard, [asset.storage_name]))
+
+
+def remove_stray_files(older_than: datetime.timedelta = STRAY_AGE) -> int:
+    """Remove stored files that no asset names, and say how many: what a process left that died while it received one.
+
+    Files younger than ``older_than`` are left alone, for their transaction may still be open.
+    """
+    removed = 0
+    old = names_older_than(clock.now() - older_than)
+    while names := list(itertools.islice(old, STRAYS_A_QUERY)):
+        known = set(Asset.objects.filter(storage_name__in=names).values_list("storage_name", flat=True))
+        strays = [name for name in names if name not in known]
+        discard(strays)
+        removed += len(strays)
+    if removed:
+        logger.info("asset.strays_removed", number=removed)
+    return removed
 
 
 def _asset_event(name: str, actor: Actor, revision: Revision, asset: Asset) -> AuditEvent:
