@@ -13,9 +13,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.states import Scope
+from market.api.filters import filters_of
 from market.api.idempotency import ReplyRecorder, respond_once
 from market.api.openapi import IDEMPOTENCY_KEY, problems
-from market.api.queries import parse_query
 from market.api.serializers import NoBody
 from market.catalog import selectors, services
 from market.catalog.api import examples
@@ -82,7 +82,7 @@ class PurposeApprovals(ListAPIView):
         return self.list(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[PurposeApproval]:
-        wanted = parse_query(self.request, PurposeApprovalQuery)
+        wanted = filters_of(self.request, PurposeApprovalQuery)
         return selectors.approvals_visible_to(self.request.auth.actor).filter(**wanted)
 
     def get_serializer_context(self) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.models import Organization
-from market.api.queries import ListQuery
 from market.api.serializers import KeyField, StrictSerializer, TextField
 from market.catalog.models import Asset, Offer, Product, PurposeApproval, Revision
 from market.catalog.price_texts import LANGUAGES, sentences
@@ -32,7 +31,7 @@ class WordsField(serializers.CharField):
         return text
 
 
-class ProductQuery(ListQuery):
+class ProductQuery(StrictSerializer):
     """What a caller may ask of the list of products."""
 
     kind = serializers.ChoiceField(ProductKind.choices, required=False)
@@ -56,7 +55,7 @@ class ProductQuery(ListQuery):
     )
 
 
-class VendorQuery(ListQuery):
+class VendorQuery(StrictSerializer):
     """What a caller may ask of the list of vendors."""
 
     sector = serializers.ChoiceField(Sector.choices, required=False, help_text=_("Section of GB/T 4754, A to T."))
@@ -252,7 +251,7 @@ class VendorSerializer(serializers.ModelSerializer):
         )
 
 
-class PurposeApprovalQuery(ListQuery):
+class PurposeApprovalQuery(StrictSerializer):
     """What a caller may ask of the list of purposes."""
 
     state = serializers.ChoiceField(ApprovalState.choices, required=False)

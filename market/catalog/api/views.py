@@ -12,8 +12,8 @@ from rest_framework.views import APIView
 
 from accounts.models import Organization
 from accounts.states import Scope
+from market.api.filters import filters_of
 from market.api.paging import CursorPaging
-from market.api.queries import parse_query
 from market.api.serializers import ProblemSerializer
 from market.catalog import selectors
 from market.catalog.api import examples
@@ -64,7 +64,7 @@ class ProductListView(ListAPIView):
 
     def get_queryset(self) -> QuerySet[Product]:
         actor = self.request.auth.actor
-        wanted = parse_query(self.request, ProductQuery)
+        wanted = filters_of(self.request, ProductQuery)
         wanted.pop("ordering", None)
         products = selectors.products_visible_to(actor, selectors.ProductFilters(**wanted))
         shortened = products.defer("description").annotate(summary=Left("description", SUMMARY_LETTERS))
@@ -107,7 +107,7 @@ class VendorListView(ListAPIView):
         return self.list(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[Organization]:
-        wanted = parse_query(self.request, VendorQuery)
+        wanted = filters_of(self.request, VendorQuery)
         return selectors.vendors_visible_to(self.request.auth.actor, selectors.VendorFilters(**wanted))
 
 

@@ -5,7 +5,6 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from market.api.queries import ListQuery
 from market.api.serializers import KeyField, StrictSerializer, TextField, WholeNumberField
 from market.catalog.api.serializers import OfferDetailSerializer
 from market.negotiation import selectors
@@ -53,7 +52,7 @@ class EndSerializer(StrictSerializer):
     message = TextField(max_length=MAX_MESSAGE, allow_blank=True, default="")
 
 
-class QuoteQuery(ListQuery):
+class QuoteQuery(StrictSerializer):
     """What a list of quotes can be narrowed by."""
 
     state = serializers.ChoiceField(QuoteState.choices, required=False)

@@ -14,9 +14,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.states import Scope
+from market.api.filters import filters_of
 from market.api.idempotency import ReplyRecorder, respond_once
 from market.api.openapi import IDEMPOTENCY_KEY, problems
-from market.api.queries import parse_query
 from market.api.serializers import StrictSerializer
 from market.kernel.actors import Actor
 from market.negotiation import selectors, services
@@ -83,7 +83,7 @@ class Quotes(ListAPIView):
         return self.list(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[Quote]:
-        filters = parse_query(self.request, serializers.QuoteQuery)
+        filters = filters_of(self.request, serializers.QuoteQuery)
         return selectors.filter_quotes(selectors.quotes_visible_to(self.request.auth.actor), **filters)
 
     def get_serializer_context(self) -> dict[str, Any]:
