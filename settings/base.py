@@ -105,6 +105,9 @@ DATABASES["default"]["OPTIONS"] |= {
 
 # Days after which an order whose delivery failed is refunded by itself, unless an operator sends it back to delivery.
 ORDER_FAILED_REFUND_DAYS = environment.integer("ORDER_FAILED_REFUND_DAYS", 3)
+# Days that an order beyond the wallet's balance waits for money, and one beyond a spending limit for approval.
+ORDER_FUNDS_DAYS = environment.integer("ORDER_FUNDS_DAYS", 7)
+ORDER_APPROVAL_DAYS = environment.integer("ORDER_APPROVAL_DAYS", 7)
 # Days in which a vendor, or a buyer who was asked back, must answer in a quote; after them the quote expires.
 QUOTE_ANSWER_DAYS = environment.integer("QUOTE_ANSWER_DAYS", 14)
 

@@ -51,6 +51,15 @@ class WholeNumberField(serializers.IntegerField):
         return data
 
 
+class TruthField(serializers.BooleanField):
+    """JSON ``true`` or ``false``: no text or number in its place."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class KeyField(serializers.UUIDField):
     """A UUID in its 36-character form."""
 

@@ -17,10 +17,12 @@ from market.kernel.database import insert_together, violated_constraint
 from market.kernel.errors import InvalidInput
 from market.kernel.identifiers import uuid7
 from market.kernel.money import CURRENCY, MAX_AMOUNT
+from market.ledger import jobs
 from market.ledger.errors import AlreadyPosted, InsufficientFunds
 from market.ledger.models import Account, Transfer
 from market.ledger.selectors import account
 from market.ledger.states import GUARDED, AccountKind, TransferKind
+from market.outbox.services import job
 
 MAX_REFERENCE = 64
 MOST = money.to_text(MAX_AMOUNT)
@@ -123,6 +125,8 @@ def reversal(original: Transfer, *, kind: str, business_key: str) -> Transfer:
 def deposit(*, actor: Actor, organization: Organization, bank: Account, amount: int, reference: str) -> Transfer:
     """Confirm that ``amount`` fen came in from the bank for a buyer. ``reference`` is the bank's, once only.
 
+    A job lets whatever waits for the buyer's money go on.
+
     Raises ``InvalidInput`` for an amount or reference out of range, ``AlreadyPosted`` for a reference seen before,
     ``NotFound`` when the organisation has no wallet.
     """
@@ -150,5 +154,5 @@ def deposit(*, actor: Actor, organization: Organization, bank: Account, amount: 
         payload={"amount": amount, "currency": moved.currency, "reference": reference},
     )
     with posting(), transaction.atomic():
-        insert_together(moved, proof)
+        insert_together(moved, proof, job(jobs.DEPOSITED, key=str(moved.id), subject_id=organization.id))
     return moved

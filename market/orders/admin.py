@@ -44,8 +44,8 @@ class ReadOrders:
     fields = (
         "number", "state", "buyer", "vendor", "product", "offer", "revision", "quantity", "yuan", "term_starts_on",
         "term_ends_on", "purpose", "client_reference", "terms_link", "money_lines", "placed_at", "delivered_at",
-        "acceptance_due_at", "accepted_at", "delivery_tries", "failure_reason", "refund_due_at", "closed_at",
-        "history_lines", "id",
+        "approval_due_at", "funds_due_at", "acceptance_due_at", "accepted_at", "delivery_tries", "failure_reason",
+        "refund_due_at", "closed_at", "history_lines", "id",
     )  # fmt: skip
     readonly_fields = fields
 

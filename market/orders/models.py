@@ -18,7 +18,8 @@ class Order(models.Model):
     into escrow, all included: the whole price, a subscription's first instalment, or the prepayment of metered use.
     ``term_starts_on`` and ``term_ends_on`` (that day no longer) are the paid days of a contract with a term, in the
     business zone; a trial lies before them. ``acceptance_due_at`` and ``refund_due_at`` are the deadlines that beat
-    enforces. ``delivery_tries`` counts how often delivery was asked for: it numbers the jobs.
+    enforces, as it does ``approval_due_at`` and ``funds_due_at``, which are set at placement and only on an order that
+    had to wait. ``delivery_tries`` counts how often delivery was asked for: it numbers the jobs.
     """
 
     id = models.UUIDField(_("key"), primary_key=True, default=uuid7, editable=False)
@@ -40,10 +41,12 @@ class Order(models.Model):
     terms_sha256 = models.CharField(_("SHA-256 of the terms"), max_length=64)
     term_starts_on = models.DateField(_("term begins"), null=True)
     term_ends_on = models.DateField(_("term ends before"), null=True)
-    state = models.CharField(_("state"), max_length=16, choices=OrderState)
+    state = models.CharField(_("state"), max_length=20, choices=OrderState)
     delivery_tries = models.PositiveSmallIntegerField(_("delivery tries"), default=1)
     failure_reason = models.TextField(_("why it failed"), blank=True)
     placed_at = models.DateTimeField(_("placed"), default=clock.now)
+    approval_due_at = models.DateTimeField(_("approved or void on"), null=True)
+    funds_due_at = models.DateTimeField(_("paid or void on"), null=True)
     delivered_at = models.DateTimeField(pgettext_lazy("time", "delivered"), null=True)
     acceptance_due_at = models.DateTimeField(_("accepted by itself on"), null=True)
     accepted_at = models.DateTimeField(pgettext_lazy("time", "accepted"), null=True)
@@ -67,6 +70,11 @@ class Order(models.Model):
             models.CheckConstraint(name="order_not_with_oneself", condition=~Q(buyer_org=F("vendor_org"))),
             models.CheckConstraint(name="order_state_known", condition=Q(state__in=OrderState.values)),
             models.CheckConstraint(
+                name="order_waiting_has_deadline",
+                condition=(~Q(state=OrderState.AWAITING_APPROVAL) | Q(approval_due_at__isnull=False))
+                & (~Q(state=OrderState.AWAITING_FUNDS) | Q(funds_due_at__isnull=False)),
+            ),
+            models.CheckConstraint(
                 name="order_delivered_has_deadline",
                 condition=~Q(state=OrderState.DELIVERED)
                 | Q(delivered_at__isnull=False, acceptance_due_at__isnull=False),
@@ -79,6 +87,11 @@ class Order(models.Model):
         indexes = [
             models.Index(fields=["buyer_org", "-id"], name="order_of_buyer"),
             models.Index(fields=["vendor_org", "-id"], name="order_of_vendor"),
+            models.Index(fields=["buyer_org", "id"], condition=Q(state=OrderState.AWAITING_FUNDS), name="order_unpaid"),
+            models.Index(fields=["funds_due_at"], condition=Q(state=OrderState.AWAITING_FUNDS), name="order_funds_due"),
+            models.Index(
+                fields=["approval_due_at"], condition=Q(state=OrderState.AWAITING_APPROVAL), name="order_approval_due"
+            ),
             models.Index(
                 fields=["acceptance_due_at"], condition=Q(state=OrderState.DELIVERED), name="order_acceptance_due"
             ),

@@ -18,7 +18,7 @@ from market.ledger.models import Transfer
 from market.ledger.selectors import sums_by_kind, transfers_of
 from market.ledger.states import TransferKind
 from market.orders.models import Order, OrderTerms
-from market.orders.states import OrderState
+from market.orders.states import ORDER_MOVES, OrderState
 
 BUYING_ROLES = (Role.OWNER, Role.PURCHASER)
 
@@ -83,12 +83,28 @@ def acts_open_to(actor: Actor, order: Order) -> list[str]:
     is_buyer = order.buyer_org_id == actor.organization_id and actor.role in BUYING_ROLES
     is_operator = Capacity.OPERATOR in actor.capacities and actor.role == Role.OPERATOR
     acts = {
-        "cancel": is_buyer and order.state in (OrderState.PAID, OrderState.DELIVERING),
+        "cancel": is_buyer and OrderState.CANCELLED in ORDER_MOVES.legal_moves(order.state),
         "accept": is_buyer and order.state == OrderState.DELIVERED,
         "refund": (is_buyer or is_operator) and order.state == OrderState.DELIVERY_FAILED,
         "retry_delivery": is_operator and order.state == OrderState.DELIVERY_FAILED,
     }
     return [name for name, is_open in acts.items() if is_open]
+
+
+_DEADLINES = {
+    OrderState.AWAITING_APPROVAL: ("approval", "approval_due_at"),
+    OrderState.AWAITING_FUNDS: ("funds", "funds_due_at"),
+    OrderState.DELIVERED: ("acceptance", "acceptance_due_at"),
+    OrderState.DELIVERY_FAILED: ("refund", "refund_due_at"),
+}
+
+
+def next_deadline(order: Order) -> dict[str, Any] | None:
+    """What happens by itself next and when, as ``what`` and ``at``; None when nothing does."""
+    if order.state not in _DEADLINES:
+        return None
+    what, column = _DEADLINES[order.state]
+    return {"what": what, "at": getattr(order, column)}
 
 
 def money_of(order: Order) -> dict[str, Any]:

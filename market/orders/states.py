@@ -5,8 +5,9 @@ from market.kernel.states import TransitionTable
 
 
 class OrderState(models.TextChoices):
-    """Where an order stands. ``awaiting_funds`` and ``disputed`` are in the table; their doors open later."""
+    """Where an order stands. No money has moved yet in the two ``awaiting`` states."""
 
+    AWAITING_APPROVAL = "awaiting_approval", _("awaiting approval")
     AWAITING_FUNDS = "awaiting_funds", _("awaiting funds")
     PAID = "paid", _("paid into escrow")
     DELIVERING = "delivering", _("delivering")
@@ -22,6 +23,12 @@ class OrderState(models.TextChoices):
 
 ORDER_MOVES = TransitionTable(
     {
+        OrderState.AWAITING_APPROVAL: [
+            OrderState.PAID,
+            OrderState.AWAITING_FUNDS,
+            OrderState.EXPIRED,
+            OrderState.CANCELLED,
+        ],
         OrderState.AWAITING_FUNDS: [OrderState.PAID, OrderState.EXPIRED, OrderState.CANCELLED],
         # Straight to failed: the job can die before it has begun.
         OrderState.PAID: [OrderState.DELIVERING, OrderState.DELIVERY_FAILED, OrderState.CANCELLED],
@@ -41,3 +48,6 @@ HOLDS_ESCROW = (
     OrderState.DISPUTED,
 )
 """States in which the buyer's money lies in escrow; ``accepted`` does too until its capture is posted."""
+
+WAITING = (OrderState.AWAITING_APPROVAL, OrderState.AWAITING_FUNDS)
+"""States before any money has moved."""

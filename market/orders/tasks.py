@@ -17,7 +17,15 @@ def refund_overdue_failures() -> None:
     services.refund_overdue_failures()
 
 
+@shared_task(name="orders.wake_waiting", ignore_result=True)
+def wake_waiting() -> None:
+    """Close what waited too long, then pay what money from elsewhere than a deposit has reached."""
+    services.expire_waiting()
+    services.wake_waiting()
+
+
 BEAT_SCHEDULE = {
     "orders.accept_overdue": {"task": "orders.accept_overdue", "schedule": 60.0},
     "orders.refund_overdue_failures": {"task": "orders.refund_overdue_failures", "schedule": 300.0},
+    "orders.wake_waiting": {"task": "orders.wake_waiting", "schedule": 60.0},
 }

@@ -102,7 +102,7 @@ SELECT 'account', account.id::text, buyer.name || ' escrow', 'money of open orde
  WHERE coalesce(open.amount, 0) <> coalesce(account.balance, 0)
 """
 
-# The door from awaiting_funds is not open yet: an order that was cancelled had been paid.
+# An order that had to wait and was cancelled before it was paid never had money in escrow.
 ORDERS = """
 SELECT 'order', coalesce(sale.id, moved.order_id)::text, coalesce(sale.number, 'no such order'),
        fact.name, fact.expected, fact.found
@@ -118,11 +118,22 @@ SELECT 'order', coalesce(sale.id, moved.order_id)::text, coalesce(sale.number, '
        ) AS moved ON moved.order_id = sale.id
   LEFT JOIN settlement_capture AS capture ON capture.order_id = sale.id
  CROSS JOIN LATERAL (
+        SELECT sale.state IN ('awaiting_approval', 'awaiting_funds', 'expired')
+               OR (
+                   sale.state = 'cancelled'
+                   AND coalesce(sale.approval_due_at, sale.funds_due_at) IS NOT NULL
+                   AND NOT EXISTS (
+                       SELECT FROM audit_auditevent AS proof
+                        WHERE proof.subject_id = sale.id AND proof.name = 'order.paid'
+                   )
+               ) AS unpaid
+       ) AS money
+ CROSS JOIN LATERAL (
         VALUES ('into escrow',
-                CASE WHEN sale.state IN ('awaiting_funds', 'expired') THEN 0 ELSE coalesce(sale.amount, 0) END,
+                CASE WHEN money.unpaid THEN 0 ELSE coalesce(sale.amount, 0) END,
                 coalesce(moved.escrowed, 0)),
                ('back to the wallet',
-                CASE WHEN sale.state IN ('cancelled', 'refunded') THEN sale.amount ELSE 0 END,
+                CASE WHEN sale.state IN ('cancelled', 'refunded') AND NOT money.unpaid THEN sale.amount ELSE 0 END,
                 coalesce(moved.released, 0)),
                ('captured',
                 CASE WHEN sale.state = 'settled' OR (sale.state = 'accepted' AND capture.id IS NOT NULL)

@@ -84,7 +84,11 @@ CORRUPTIONS = [
     ("paid order", "UPDATE orders_order SET amount = amount + 1 WHERE id = %(id)s", ["orders", "evidence"]),
     ("paid order", "DELETE FROM ledger_transfer WHERE subject_id = %(id)s", ["orders"]),
     ("paid order", "UPDATE orders_order SET state = 'cancelled' WHERE id = %(id)s", ["orders"]),
-    ("paid order", "UPDATE orders_order SET state = 'awaiting_funds' WHERE id = %(id)s", ["orders"]),
+    (
+        "paid order",
+        "UPDATE orders_order SET state = 'awaiting_funds', funds_due_at = now() WHERE id = %(id)s",
+        ["orders"],
+    ),
     ("paid order", "DELETE FROM orders_order WHERE id = %(id)s", ["orders"]),
     ("delivered order", "UPDATE orders_order SET state = 'settled' WHERE id = %(id)s", ["orders", "lines"]),
     ("delivery_failed order", "UPDATE orders_order SET state = 'refunded' WHERE id = %(id)s", ["orders"]),

@@ -29,6 +29,7 @@ class TestClean:
     def test_a_busy_market_has_every_state_in_it_and_passes(self):
         busy_market()
         assert set(Order.objects.values_list("state", flat=True)) == set(OrderState) - {
+            OrderState.AWAITING_APPROVAL,
             OrderState.AWAITING_FUNDS,
             OrderState.EXPIRED,
             OrderState.DISPUTED,

@@ -5,10 +5,10 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from market.api.serializers import DayField, KeyField, StrictSerializer, TextField, WholeNumberField
+from market.api.serializers import DayField, KeyField, StrictSerializer, TextField, TruthField, WholeNumberField
 from market.kernel.actors import Actor
 from market.orders.models import Order
-from market.orders.selectors import acts_open_to, money_of
+from market.orders.selectors import acts_open_to, money_of, next_deadline
 from market.orders.services.placing import MAX_PURPOSE, MAX_QUANTITY, MAX_REFERENCE
 from market.orders.states import ORDER_MOVES, OrderState
 
@@ -20,6 +20,11 @@ class PlaceOrderSerializer(StrictSerializer):
     quantity = WholeNumberField(min_value=1, max_value=MAX_QUANTITY)
     purpose = TextField(max_length=MAX_PURPOSE, help_text="What the data will be used for; part of the contract.")
     client_reference = TextField(max_length=MAX_REFERENCE, help_text="Your own number of this order, unique for ever.")
+    wait_for_funds = TruthField(
+        required=False,
+        help_text="Keep an order beyond the wallet's balance until a deposit pays it, or it expires at `funds_due_at`. "
+        "Its terms, the days of a subscription included, are those of today.",
+    )
 
 
 class OrderFilters(StrictSerializer):
@@ -30,6 +35,17 @@ class OrderFilters(StrictSerializer):
     client_reference = TextField(max_length=MAX_REFERENCE, required=False)
     placed_from = DayField(required=False, help_text="First business day (Asia/Shanghai), included.")
     placed_until = DayField(required=False, help_text="Last business day (Asia/Shanghai), included.")
+
+
+class DeadlineSerializer(serializers.Serializer):
+    """What happens by itself next."""
+
+    what = serializers.ChoiceField(
+        ["approval", "funds", "acceptance", "refund"],
+        help_text="`approval`, `funds`: void unless approved or paid by then; `acceptance`: accepted then; `refund`: "
+        "refunded then.",
+    )
+    at = serializers.DateTimeField()
 
 
 class PartySerializer(serializers.Serializer):
@@ -83,6 +99,9 @@ class OrderSerializer(serializers.Serializer):
     terms_sha256 = serializers.CharField()
     failure_reason = serializers.CharField()
     placed_at = serializers.DateTimeField()
+    next_deadline = serializers.SerializerMethodField(help_text="What happens by itself next, or null.")
+    approval_due_at = serializers.DateTimeField(allow_null=True, help_text="Void then, unless approved.")
+    funds_due_at = serializers.DateTimeField(allow_null=True, help_text="Void then, unless paid.")
     delivered_at = serializers.DateTimeField(allow_null=True)
     acceptance_due_at = serializers.DateTimeField(allow_null=True, help_text="Accepted by itself at this moment.")
     accepted_at = serializers.DateTimeField(allow_null=True)
@@ -92,6 +111,11 @@ class OrderSerializer(serializers.Serializer):
     def get_legal_moves(self, order: Order) -> list[str]:
         """The states that may follow."""
         return ORDER_MOVES.legal_moves(order.state)
+
+    @extend_schema_field(DeadlineSerializer(allow_null=True))
+    def get_next_deadline(self, order: Order) -> dict[str, Any] | None:
+        """The deadline of the present state."""
+        return next_deadline(order)
 
     def get_acts(self, order: Order) -> list[str]:
         """What the reader may do now."""

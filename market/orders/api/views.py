@@ -48,6 +48,9 @@ ORDER_EXAMPLE = OpenApiExample(
         "terms_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         "failure_reason": "",
         "placed_at": "2026-11-23T02:31:00Z",
+        "next_deadline": None,
+        "approval_due_at": None,
+        "funds_due_at": None,
         "delivered_at": None,
         "acceptance_due_at": None,
         "accepted_at": None,
@@ -93,7 +96,9 @@ class Orders(GenericAPIView):
         operation_id="orders_place",
         summary="Place an order",
         description="Freezes the terms, moves the price from your wallet into escrow and starts delivery, or changes "
-        "nothing at all. The newest published revision of the product is what you will receive.",
+        "nothing at all. With `wait_for_funds` an order beyond the wallet's balance is kept in `awaiting_funds` and no "
+        "money moves; your next deposits pay such orders, the oldest first. The newest published revision of "
+        "the product is what you will receive.",
         tags=TAGS,
         parameters=[IDEMPOTENCY_KEY],
         request=serializers.PlaceOrderSerializer,
@@ -242,7 +247,9 @@ class CancelOrder(OrderAct):
     perform = staticmethod(services.cancel)
 
     @act_schema(
-        "orders_cancel", "Cancel an order", "While it is paid or being delivered; the price returns to your wallet."
+        "orders_cancel",
+        "Cancel an order",
+        "While it waits, is paid or being delivered; what you paid returns to your wallet.",
     )
     def post(self, request: Request, order_id: uuid.UUID) -> Response:
         """Cancel once."""

@@ -4,17 +4,21 @@ from market.orders.services.accepting import accept, accept_overdue, mark_settle
 from market.orders.services.delivering import mark_delivered, mark_delivering, mark_delivery_failed, retry_delivery
 from market.orders.services.ending import cancel, refund_failed, refund_overdue_failures
 from market.orders.services.placing import place
+from market.orders.services.waiting import expire_waiting, pay_waiting, wake_waiting
 
 __all__ = [
     "accept",
     "accept_overdue",
     "cancel",
+    "expire_waiting",
     "mark_delivered",
     "mark_delivering",
     "mark_delivery_failed",
     "mark_settled",
+    "pay_waiting",
     "place",
     "refund_failed",
     "refund_overdue_failures",
     "retry_delivery",
+    "wake_waiting",
 ]

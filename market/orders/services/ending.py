@@ -13,20 +13,21 @@ from market.orders.locks import lock_order
 from market.orders.models import Order
 from market.orders.selectors import orders_visible_to
 from market.orders.services.steps import BATCH, AlsoInsert, evidence, lock_for_buyer, money_back, move
-from market.orders.states import ORDER_MOVES, OrderState
+from market.orders.states import ORDER_MOVES, WAITING, OrderState
 
 
 def cancel(*, actor: Actor, order_id: uuid.UUID, also_insert: AlsoInsert = None) -> Order:
-    """The buyer cancels before delivery is complete; the price returns from escrow to the wallet.
+    """The buyer cancels before delivery is complete; what was paid returns from escrow to the wallet.
 
     Raises ``IllegalTransition`` when it is too late, ``Forbidden``, ``NotFound``.
     """
     with posting(), transaction.atomic():
         order = lock_for_buyer(actor, order_id)
+        returned = 0 if order.state in WAITING else order.amount
         move(order, OrderState.CANCELLED, closed_at=clock.now())
         insert_together(
-            evidence("order.cancelled", actor, order, returned=order.amount),
-            money_back([order]),
+            evidence("order.cancelled", actor, order, returned=returned),
+            money_back([order]) if returned else None,
             also_insert(order) if also_insert else None,
         )
     return order

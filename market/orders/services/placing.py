@@ -19,18 +19,15 @@ from market.kernel.database import insert_together, violated_constraint
 from market.kernel.errors import Forbidden, InvalidInput
 from market.kernel.identifiers import short_code, uuid7
 from market.kernel.money import MAX_AMOUNT
-from market.ledger.models import Transfer
 from market.ledger.selectors import organization_with_accounts
-from market.ledger.services import posting, transfer
-from market.ledger.states import TransferKind
-from market.orders import jobs
-from market.orders.errors import ClientReferenceTaken, OwnOffer, WalletMissing
+from market.ledger.services import posting
+from market.orders.errors import ClientReferenceTaken, OwnOffer
 from market.orders.models import Order
 from market.orders.selectors import BUYING_ROLES
-from market.orders.services.steps import AlsoInsert, escrow_key, evidence
+from market.orders.services.steps import AlsoInsert, evidence, first_delivery, into_escrow
+from market.orders.services.waiting import keep_if_unpayable
 from market.orders.states import OrderState
 from market.orders.terms import freeze
-from market.outbox.services import job
 
 MAX_QUANTITY = 1_000_000
 MAX_PURPOSE = 1000
@@ -45,6 +42,7 @@ def place(
     purpose: str,
     client_reference: str,
     quote_id: uuid.UUID | None = None,
+    wait_for_funds: bool = False,
     also_insert: AlsoInsert = None,
 ) -> Order:
     """Order ``quantity`` units of an offer: freeze the terms, move the price from wallet to escrow, ask for delivery.
@@ -53,6 +51,8 @@ def place(
     prepayment of metered use. Three statements in one transaction: offer, buyer, and one insert of everything. The
     product's latest published revision is what will be delivered. An order that read the offer before its withdrawal
     committed stands.
+    With ``wait_for_funds`` an order beyond the wallet's balance is kept without moving money, until ``funds_due_at``;
+    ``pay_waiting`` goes on with it.
     ``quote_id`` is set by the negotiation room, when the offer answers a quote that is being accepted.
 
     Raises ``InvalidInput``, ``Forbidden``, ``NotFound``, ``OfferNotOrderable``, ``ApprovalNeeded``,
@@ -72,12 +72,15 @@ def place(
             placed_at = clock.now()
             bargain = _bargain(offer, quantity, clock.business_date(placed_at))
             order = _draw_up(actor, offer, buyer, bargain, quantity, purpose, client_reference, placed_at)
+            if wait_for_funds:
+                keep_if_unpayable(order, buyer)
+            is_paid = order.state == OrderState.PAID
             insert_together(
                 order,
                 freeze(order, offer.revision_manifest_sha256, bargain),
                 _proof(actor, order),
-                _into_escrow(order, buyer),
-                job(jobs.DELIVER, key=f"{order.id}:1", subject_id=order.id),
+                into_escrow(order, buyer) if is_paid else None,
+                first_delivery(order) if is_paid else None,
                 also_insert(order) if also_insert else None,
             )
     except IntegrityError as error:
@@ -157,23 +160,8 @@ def _draw_up(
     )
 
 
-def _into_escrow(order: Order, buyer: Organization) -> Transfer | None:
-    if not order.amount:
-        return None
-    if buyer.wallet_id is None or buyer.escrow_id is None:
-        raise WalletMissing(_("Ask the operator to open your accounts."))
-    return transfer(
-        debit=buyer.wallet_id,
-        credit=buyer.escrow_id,
-        amount=order.amount,
-        currency=order.currency,
-        kind=TransferKind.ESCROW,
-        subject=("order", order.id),
-        business_key=escrow_key(order.id),
-    )
-
-
 def _proof(actor: Actor, order: Order) -> AuditEvent:
+    waits = {} if order.state == OrderState.PAID else {"state": str(order.state)}
     return evidence(
         "order.placed",
         actor,
@@ -184,4 +172,5 @@ def _proof(actor: Actor, order: Order) -> AuditEvent:
         revision=str(order.revision_id),
         client_reference=order.client_reference,
         terms_sha256=order.terms_sha256,
+        **waits,
     )

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import Organization
 from accounts.states import Capacity
 from market.audit.models import AuditEvent
 from market.audit.services import event
@@ -15,12 +16,16 @@ from market.kernel.database import move_state
 from market.kernel.errors import Forbidden
 from market.ledger.models import Transfer
 from market.ledger.selectors import transfers_by_key
-from market.ledger.services import reversal
+from market.ledger.services import reversal, transfer
 from market.ledger.states import TransferKind
+from market.orders import jobs
+from market.orders.errors import WalletMissing
 from market.orders.locks import lock_order
 from market.orders.models import Order
 from market.orders.selectors import BUYING_ROLES, orders_visible_to
 from market.orders.states import ORDER_MOVES
+from market.outbox.models import Job
+from market.outbox.services import job
 
 AlsoInsert = Callable[[Order], Model] | None
 """Makes one more row from the changed order, inserted in the act's own statement (an idempotent reply)."""
@@ -67,6 +72,36 @@ def evidence(name: str, actor: Actor, order: Order, **payload: Any) -> AuditEven
 def escrow_key(order_id: uuid.UUID) -> str:
     """The business key of the order's way into escrow."""
     return f"order:{order_id}:escrow"
+
+
+def require_wallet(buyer: Organization) -> None:
+    """Raise ``WalletMissing`` unless the buyer, from ``organization_with_accounts``, can pay into escrow."""
+    if buyer.wallet_id is None or buyer.escrow_id is None:
+        raise WalletMissing(_("Ask the operator to open your accounts."))
+
+
+def into_escrow(order: Order, buyer: Organization) -> Transfer | None:
+    """The unsaved transfer of the order's price from wallet to escrow; a free order has none.
+
+    Raises ``WalletMissing``.
+    """
+    if not order.amount:
+        return None
+    require_wallet(buyer)
+    return transfer(
+        debit=buyer.wallet_id,
+        credit=buyer.escrow_id,
+        amount=order.amount,
+        currency=order.currency,
+        kind=TransferKind.ESCROW,
+        subject=("order", order.id),
+        business_key=escrow_key(order.id),
+    )
+
+
+def first_delivery(order: Order) -> Job:
+    """The unsaved job that hands a paid order over."""
+    return job(jobs.DELIVER, key=f"{order.id}:1", subject_id=order.id)
 
 
 def money_back(orders: Iterable[Order]) -> list[Transfer]:

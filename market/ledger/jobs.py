@@ -1,0 +1,4 @@
+"""The kinds of durable work that the ledger asks of higher rooms, which register the handlers."""
+
+DEPOSITED = "ledger.deposited"
+"""Money came into a buyer's wallet; key ``<transfer id>``, subject the buyer."""
