@@ -47,7 +47,7 @@ class Account(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.currency}"
+        return f"{self.get_kind_display()} {self.currency}"
 
 
 class Transfer(models.Model):
@@ -86,4 +86,4 @@ class Transfer(models.Model):
         indexes = [models.Index(fields=["subject_id"], name="ledger_transfer_subject")]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.amount} {self.currency}"
+        return f"{self.get_kind_display()} {self.amount} {self.currency}"
