@@ -11,9 +11,10 @@ from accounts import selectors, services
 from accounts.api.serializers import MeSerializer, NewTokenSerializer, TokenRequestSerializer, TokenSerializer
 from accounts.models import ApiToken
 from accounts.states import Scope
-from market.api.serializers import ProblemSerializer
+from market.api.filters import NoFilters, filters_of
+from market.api.openapi import problems
 
-REFUSALS = {401: ProblemSerializer, 403: ProblemSerializer}
+TAGS = ["account"]
 ME = {
     "user": {"id": "0192f0c4-7c1e-7a3b-8f00-000000000001", "email": "buyer@example.cn", "name": "王芳"},
     "organization": {
@@ -42,7 +43,8 @@ class MeView(APIView):
     @extend_schema(
         operation_id="me",
         summary="Who am I?",
-        responses={200: MeSerializer, **REFUSALS},
+        tags=TAGS,
+        responses={200: MeSerializer, **problems()},
         examples=[OpenApiExample("A purchaser", ME, response_only=True)],
     )
     def get(self, request: Request) -> Response:
@@ -59,8 +61,15 @@ class TokenListView(generics.ListAPIView):
     def get_queryset(self):
         return selectors.tokens_visible_to(self.request.auth.actor).select_related("membership__user")
 
-    @extend_schema(operation_id="tokens_list", summary="List tokens", responses={200: TokenSerializer, **REFUSALS})
+    @extend_schema(
+        operation_id="tokens_list",
+        summary="List tokens",
+        description="Your own; an owner sees the whole organisation's, an operator all. Never the secrets.",
+        tags=TAGS,
+        responses={200: TokenSerializer(many=True), **problems(422)},
+    )
     def get(self, request: Request) -> Response:
+        filters_of(request, NoFilters)
         return self.list(request)
 
     @extend_schema(
@@ -73,7 +82,8 @@ class TokenListView(generics.ListAPIView):
             "revoking the token and deriving another."
         ),
         request=TokenRequestSerializer,
-        responses={201: NewTokenSerializer, 404: ProblemSerializer, 422: ProblemSerializer, **REFUSALS},
+        tags=TAGS,
+        responses={201: NewTokenSerializer, **problems(400, 404, 422)},
         examples=[OpenApiExample("Orders, read only, 30 days", WANTED, request_only=True)],
     )
     def post(self, request: Request) -> Response:
@@ -100,7 +110,8 @@ class TokenView(APIView):
         operation_id="tokens_revoke",
         summary="Revoke a token",
         description="The token and all derived from it stop working at once. A token may revoke itself.",
-        responses={204: None, 404: ProblemSerializer, **REFUSALS},
+        tags=TAGS,
+        responses={204: None, **problems(404)},
     )
     def delete(self, request: Request, token_id: uuid.UUID) -> Response:
         services.revoke_token(actor=request.auth.actor, token_id=token_id)

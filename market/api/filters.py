@@ -18,6 +18,10 @@ class _Paging(serializers.Serializer):
     page_size = serializers.IntegerField(required=False, min_value=1, max_value=CursorPaging.max_page_size)
 
 
+class NoFilters(StrictSerializer):
+    """A list that cannot be narrowed."""
+
+
 def filters_of(request: Request, filters: type[StrictSerializer]) -> dict[str, Any]:
     """The query parameters that ``filters`` declares, as validated values; those not given are left out.
 

@@ -1,5 +1,6 @@
 """What a token may do at all. Selectors decide which objects it sees, services which roles may act."""
 
+from django.utils.translation import gettext as _
 from django.views import View
 from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import BasePermission
@@ -22,4 +23,6 @@ class HasScope(BasePermission):
             raise MethodNotAllowed(request.method)
         method = "GET" if request.method in ("HEAD", "OPTIONS") else request.method
         enough = getattr(view, "scopes", {}).get(method, ())
-        return not set(token.scopes).isdisjoint([enough] if isinstance(enough, str) else enough)
+        scopes = [enough] if isinstance(enough, str) else list(enough)
+        self.message = _("Use a token with the scope %(scopes)s.") % {"scopes": " / ".join(scopes)}
+        return not set(token.scopes).isdisjoint(scopes)

@@ -97,6 +97,7 @@ def test_the_list_shows_ones_own_and_never_a_secret(purchaser, django_assert_num
         response = client.get(reverse("tokens"), {"page_size": 1})
     with django_assert_num_queries(2):
         response = client.get(reverse("tokens"))
+    assert client.get(reverse("tokens"), {"owner": "me"}).status_code == 422
     listed = response.json()["results"]
     assert {token["held_by"] for token in listed} == {purchaser.user.email} and len(listed) == 2
     assert secret.split("_", 2)[2] not in response.content.decode()

@@ -10,9 +10,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.states import Scope
-from market.api.filters import filters_of
+from market.api.filters import NoFilters, filters_of
 from market.api.openapi import problems
-from market.api.serializers import StrictSerializer
 from market.delivery import selectors, services
 from market.delivery.api import serializers
 
@@ -76,10 +75,6 @@ RECEIPT_EXAMPLE = OpenApiExample(
         "finished_at": "2026-11-23T02:32:03Z",
     },
 )
-
-
-class NoFilters(StrictSerializer):
-    """A list that cannot be narrowed."""
 
 
 class Entitlements(GenericAPIView):

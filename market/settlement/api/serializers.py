@@ -24,10 +24,6 @@ class PayoutFilters(StrictSerializer):
     state = serializers.ChoiceField(PayoutState.choices, required=False)
 
 
-class NoFilters(StrictSerializer):
-    """A list that cannot be narrowed."""
-
-
 class PayeeSerializer(serializers.Serializer):
     """Who is paid."""
 

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.states import Scope
-from market.api.filters import filters_of
+from market.api.filters import NoFilters, filters_of
 from market.api.openapi import problems
 from market.kernel import clock
 from market.settlement import selectors
@@ -62,7 +62,7 @@ class BatchDetail(GenericAPIView):
     )
     def get(self, request: Request, batch_id: uuid.UUID) -> Response:
         """One batch and a page of its lines."""
-        filters_of(request, serializers.NoFilters)
+        filters_of(request, NoFilters)
         batch = selectors.batch_visible_to(request.auth.actor, batch_id)
         page = self.paginate_queryset(selectors.lines_of(batch))
         lines = self.get_paginated_response(serializers.LineSerializer(page, many=True).data).data
@@ -128,6 +128,6 @@ class FeeSchedules(GenericAPIView):
     )
     def get(self, request: Request) -> Response:
         """A page of fee schedules."""
-        filters_of(request, serializers.NoFilters)
+        filters_of(request, NoFilters)
         page = self.paginate_queryset(selectors.fee_schedules())
         return self.get_paginated_response(serializers.FeeScheduleSerializer(page, many=True).data)
