@@ -20,7 +20,7 @@ class Account(models.Model):
 
     id = models.UUIDField(_("key"), primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(
-        Organization, models.PROTECT, related_name="accounts", verbose_name=_("organisation")
+        Organization, models.PROTECT, related_name="accounts", verbose_name=_("organisation"), db_index=False
     )
     kind = models.CharField(_("kind"), max_length=16, choices=AccountKind)
     currency = models.CharField(_("currency"), max_length=3, default=CURRENCY)

@@ -26,6 +26,8 @@ from market.orders.errors import ClientReferenceTaken, OwnOffer, WalletMissing
 from market.orders.models import Order, OrderTerms
 from market.orders.states import OrderState
 from market.outbox.models import Job
+from settings.celery import app as celery_app
+from settings.celery import load_rooms
 from tests import factories
 from tests.orders.trades import buyer, delivered, failed, money, operator, place
 
@@ -437,3 +439,11 @@ def test_settling_closes_accepted_orders_all_or_none():
     assert services.mark_settled(order_ids=[order.id for order in orders]) == 2
     assert Order.objects.filter(state=OrderState.SETTLED, closed_at__isnull=False).count() == 2
     assert AuditEvent.objects.filter(name="order.settled").count() == 2
+
+
+def test_beat_knows_what_happens_by_itself():
+    load_rooms()
+    for name in ("orders.accept_overdue", "orders.refund_overdue_failures"):
+        entry = celery_app.conf.beat_schedule[name]
+        assert entry["schedule"] <= 300
+        celery_app.tasks[entry["task"]]()

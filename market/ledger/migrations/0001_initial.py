@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 ('balance', models.BigIntegerField(editable=False, null=True, verbose_name='balance (fen)')),
                 ('version', models.BigIntegerField(default=0, editable=False, verbose_name='version')),
                 ('created_at', models.DateTimeField(default=market.kernel.clock.now, editable=False, verbose_name='created')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='accounts.organization', verbose_name='organisation')),
+                ('organization', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='accounts.organization', verbose_name='organisation')),
             ],
             options={
                 'verbose_name': 'account',

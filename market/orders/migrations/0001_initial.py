@@ -38,12 +38,12 @@ class Migration(migrations.Migration):
                 ('accepted_at', models.DateTimeField(null=True, verbose_name='accepted')),
                 ('refund_due_at', models.DateTimeField(null=True, verbose_name='refunded by itself on')),
                 ('closed_at', models.DateTimeField(null=True, verbose_name='closed')),
-                ('buyer_org', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='purchases', to='accounts.organization', verbose_name='buyer')),
+                ('buyer_org', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='purchases', to='accounts.organization', verbose_name='buyer')),
                 ('offer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='catalog.offer', verbose_name='offer')),
-                ('placed_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='placed by')),
+                ('placed_by', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='placed by')),
                 ('product', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='catalog.product', verbose_name='product')),
-                ('revision', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='catalog.revision', verbose_name='revision')),
-                ('vendor_org', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sales', to='accounts.organization', verbose_name='vendor')),
+                ('revision', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='catalog.revision', verbose_name='revision')),
+                ('vendor_org', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='sales', to='accounts.organization', verbose_name='vendor')),
             ],
             options={
                 'verbose_name': 'order',
@@ -74,6 +74,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='order',
             index=models.Index(fields=['vendor_org', '-id'], name='order_of_vendor'),
+        ),
+        migrations.AddIndex(
+            model_name='order',
+            index=models.Index(fields=['placed_at'], name='order_placed'),
         ),
         migrations.AddIndex(
             model_name='order',
