@@ -16,8 +16,10 @@ from django.utils.translation import gettext as plain_text
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
+from accounts.states import Role
 from market.kernel import clock, money
 from market.kernel.actors import Actor
+from market.ledger.states import AccountKind, TransferKind
 from market.orders import selectors, services
 from market.orders.models import Order, OrderTerms
 from market.workspaces.acts import Act
@@ -117,18 +119,24 @@ def moment_text(moment) -> str:
     return localtime(moment, clock.BUSINESS_ZONE).strftime("%Y-%m-%d %H:%M:%S")
 
 
+PARTIES = {"buyer": _("buyer"), "vendor": _("vendor"), "exchange": _("exchange")}
+MOVEMENTS = {f"money.{kind}": kind.label for kind in TransferKind}
+ACCOUNTS = dict(AccountKind.choices)
+ROLES = dict(Role.choices) | {"system": _("by itself")}
+
+
 def story(moment: selectors.Moment) -> str:
-    """One line of history in words."""
+    """One line of history in words; the names of acts stay as they stand in the evidence."""
     if moment.amount is not None:
         return plain_text("%(name)s: %(yuan)s yuan from %(debit)s to %(credit)s") % {
-            "name": moment.name,
+            "name": MOVEMENTS[moment.name],
             "yuan": money.to_text(moment.amount),
-            "debit": moment.debit,
-            "credit": moment.credit,
+            "debit": ACCOUNTS[moment.debit],
+            "credit": ACCOUNTS[moment.credit],
         }
-    who = " ".join(part for part in (moment.party, moment.role, moment.actor) if part)
+    who = [PARTIES[moment.party], ROLES.get(moment.role, moment.role), moment.actor]
     reason = moment.details.get("reason", "")
-    return f"{moment.name} · {who}" + (f" · {reason}" if reason else "")
+    return f"{moment.name} · {' '.join(str(part) for part in who if part)}" + (f" · {reason}" if reason else "")
 
 
 def is_open(name: str):
@@ -209,7 +217,7 @@ class ReadTerms:
     @display(description=_("in readable form"))
     def readable_document(self, terms: OrderTerms) -> SafeString:
         text = json.dumps(json.loads(terms.document), ensure_ascii=False, indent=2)
-        return format_html('<pre class="workspace-code whitespace-pre-wrap">{}</pre>', text)
+        return format_html('<pre class="workspace-code">{}</pre>', text)
 
 
 @register(OrderTerms, site=operator_site)
