@@ -18,7 +18,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from accounts.states import Role
 from market.kernel import clock, money
-from market.kernel.actors import Actor
+from market.kernel.actors import SYSTEM, Actor
 from market.ledger.states import AccountKind, TransferKind
 from market.orders import selectors, services
 from market.orders.models import Order, OrderTerms
@@ -122,7 +122,7 @@ def moment_text(moment) -> str:
 PARTIES = {"buyer": _("buyer"), "vendor": _("vendor"), "exchange": _("exchange")}
 MOVEMENTS = {f"money.{kind}": kind.label for kind in TransferKind}
 ACCOUNTS = dict(AccountKind.choices)
-ROLES = dict(Role.choices) | {"system": _("by itself")}
+ROLES = dict(Role.choices)
 
 
 def story(moment: selectors.Moment) -> str:
@@ -134,7 +134,8 @@ def story(moment: selectors.Moment) -> str:
             "debit": ACCOUNTS[moment.debit],
             "credit": ACCOUNTS[moment.credit],
         }
-    who = [PARTIES[moment.party], ROLES.get(moment.role, moment.role), moment.actor]
+    actor = plain_text("by itself") if moment.actor == SYSTEM.label else moment.actor
+    who = [PARTIES[moment.party], ROLES.get(moment.role, moment.role), actor]
     reason = moment.details.get("reason", "")
     return f"{moment.name} · {' '.join(str(part) for part in who if part)}" + (f" · {reason}" if reason else "")
 
