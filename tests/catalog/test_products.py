@@ -197,6 +197,7 @@ def test_a_reason_must_say_something(stall, act, reason):
         ({"licence": ""}, "/licence"),
         ({"acceptance_days": 0}, "/acceptance_days"),
         ({"acceptance_days": 91}, "/acceptance_days"),
+        ({"acceptance_days": "soon"}, "/acceptance_days"),
     ],
 )
 def test_a_wrong_offer_is_not_made(stall, fields, pointer):
@@ -232,9 +233,10 @@ def test_important_data_is_sold_to_one_named_buyer_at_a_time(stall, buyer):
     assert set(refusal.value.errors) == {"/buyer_org"}
     private = stall.offer(product, buyer_org_id=buyer.id)
     stall.approve(services.submit_product(actor=stall.actor, product_id=product.id))
-    assert orderable_offer(private.id, buyer.id)
+    with pytest.raises(ApprovalNeeded, match="Ask for it first"):  # the purpose must be approved as well
+        orderable_offer(private.id, buyer.id)
     public = factories.offer(product)  # as if the grade had been raised after the offer was made
-    with pytest.raises(ApprovalNeeded):
+    with pytest.raises(ApprovalNeeded, match="private offer only"):
         orderable_offer(public.id, buyer.id)
 
 

@@ -84,7 +84,7 @@ def check_offer(offer: Offer, grade: str, findings: Findings, prefix: str = "") 
     """Strip and validate an unsaved offer of a product of that grade."""
     for name, mistake in clean_row(offer, ["price_model", "licence", "acceptance_days"]).items():
         findings.errors[f"{prefix}/{name}"] = mistake
-    if not 1 <= offer.acceptance_days <= 90:
+    if f"{prefix}/acceptance_days" not in findings.errors and not 1 <= offer.acceptance_days <= 90:
         findings.errors[f"{prefix}/acceptance_days"] = _("From 1 to 90 days.")
     if offer.price_model in PriceModel.values:
         findings.errors |= {f"{prefix}{pointer}": mistake for pointer, mistake in check_price(offer).items()}
