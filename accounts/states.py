@@ -73,6 +73,7 @@ class Scope(models.TextChoices):
     CATALOG_READ = "catalog:read", _("read the catalogue")
     ORDERS_READ = "orders:read", _("read orders")
     ORDERS_WRITE = "orders:write", _("place, cancel and accept orders")
+    ORDERS_APPROVE = "orders:approve", _("approve orders and set spending limits")
     DELIVERY_READ = "delivery:read", _("receive what was bought")
     LEDGER_READ = "ledger:read", _("read balances and transfers")
     SETTLEMENT_READ = "settlement:read", _("read settlement batches and payouts")
@@ -100,6 +101,7 @@ SCOPES_OF_ROLE: dict[str, frozenset[str]] = {
         {
             Scope.CATALOG_READ,
             Scope.ORDERS_READ,
+            Scope.ORDERS_APPROVE,
             Scope.LEDGER_READ,
             Scope.SETTLEMENT_READ,
             Scope.ACCOUNT_READ,
@@ -118,6 +120,6 @@ SCOPES_OF_ROLE: dict[str, frozenset[str]] = {
             Scope.TOKENS_WRITE,
         }
     ),
-    Role.OPERATOR: frozenset(Scope.values) - {Scope.ORDERS_WRITE, Scope.DELIVERY_READ},
+    Role.OPERATOR: frozenset(Scope.values) - {Scope.ORDERS_WRITE, Scope.ORDERS_APPROVE, Scope.DELIVERY_READ},
 }
 """The most a token of a membership may be given; a token may ask for less."""

@@ -48,13 +48,14 @@ def transfers_by_key(business_keys: Iterable[str]) -> QuerySet[Transfer]:
     return Transfer.objects.filter(business_key__in=list(business_keys))
 
 
-def _with_accounts(organization_id: uuid.UUID, currency: str) -> QuerySet[Organization]:
+def with_accounts(organization_id: uuid.UUID, currency: str) -> QuerySet[Organization]:
+    """What ``organization_with_accounts`` reads, for a room that reads more in the same query."""
     accounts = Account.objects.filter(organization=OuterRef("pk"), currency=currency)
     keys = {f"{kind}_id": Subquery(accounts.filter(kind=kind).values("id")) for kind in GUARDED}
     return Organization.objects.filter(id=organization_id).annotate(**keys).order_by()
 
 
-_organization_with_accounts = CompiledQuery(_with_accounts, organization_id=uuid.UUID, currency=str)
+_organization_with_accounts = CompiledQuery(with_accounts, organization_id=uuid.UUID, currency=str)
 
 
 def organization_with_accounts(organization_id: uuid.UUID, currency: str = CURRENCY) -> Organization:

@@ -21,6 +21,7 @@ from market.orders.models import Order, OrderTerms
 from market.orders.states import ORDER_MOVES, OrderState
 
 BUYING_ROLES = (Role.OWNER, Role.PURCHASER)
+APPROVING_ROLES = (Role.OWNER, Role.FINANCE)
 
 _SEE_ALL = frozenset({Capacity.OPERATOR, Capacity.REGULATOR})
 
@@ -79,10 +80,18 @@ def terms_of(actor: Actor, order_id: uuid.UUID) -> OrderTerms:
 
 
 def acts_open_to(actor: Actor, order: Order) -> list[str]:
-    """What the actor may do with the order now: ``cancel``, ``accept``, ``refund``, ``retry_delivery``."""
+    """What the actor may do with the order now: the names of acts such as ``cancel`` or ``accept``."""
     is_buyer = order.buyer_org_id == actor.organization_id and actor.role in BUYING_ROLES
     is_operator = Capacity.OPERATOR in actor.capacities and actor.role == Role.OPERATOR
+    waits_for_actor = (
+        order.state == OrderState.AWAITING_APPROVAL
+        and order.buyer_org_id == actor.organization_id
+        and order.placed_by_id != actor.user_id
+        and actor.role in APPROVING_ROLES
+    )
     acts = {
+        "approve": waits_for_actor,
+        "decline": waits_for_actor,
         "cancel": is_buyer and OrderState.CANCELLED in ORDER_MOVES.legal_moves(order.state),
         "accept": is_buyer and order.state == OrderState.DELIVERED,
         "refund": (is_buyer or is_operator) and order.state == OrderState.DELIVERY_FAILED,

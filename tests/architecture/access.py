@@ -101,6 +101,7 @@ def build_world() -> World:
     return World(
         clients,
         {
+            "limit_id": uuid.UUID(int=9),
             "order_id": order.id,
             "product_id": order.product_id,
             "vendor_id": market.vendor.id,

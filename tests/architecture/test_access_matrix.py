@@ -23,7 +23,9 @@ GET    orders                                           200 200 200 200 200 200 
 POST   orders                                           422 422 403 403 403 403 403 403 403
 GET    orders/<uuid:order_id>                           200 404 200 404 200 404 200 200 200
 POST   orders/<uuid:order_id>/accept                    409 404 403 403 403 403 403 403 403
+POST   orders/<uuid:order_id>/approve                   403 403 403 403 403 404 403 403 403
 POST   orders/<uuid:order_id>/cancel                    409 404 403 403 403 403 403 403 403
+POST   orders/<uuid:order_id>/decline                   403 403 403 403 403 404 403 403 403
 POST   orders/<uuid:order_id>/refund                    409 404 403 403 403 403 403 403 403
 GET    orders/<uuid:order_id>/terms                     200 404 200 404 200 404 200 200 200
 GET    orders/<uuid:order_id>/timeline                  200 404 200 404 200 404 200 200 200
@@ -57,6 +59,9 @@ DELETE tokens/<uuid:token_id>                           204 404 404 404 404 404 
 GET    transfers                                        200 200 403 403 200 200 200 200 200
 GET    vendors                                          200 200 200 200 200 200 200 200 200
 GET    vendors/<uuid:vendor_id>                         200 200 200 200 200 200 200 200 200
+GET    spending-limits                                  200 200 403 403 403 403 403 403 403
+PUT    spending-limits                                  403 403 403 403 422 422 403 403 403
+DELETE spending-limits/<uuid:limit_id>                  403 403 403 403 403 403 403 403 403
 """
 OPEN = {"schema/": 200, "downloads/<str:token>": 403}
 PEOPLE = (

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from market.orders.api import views
+from market.orders.api import limits, views
 
 urlpatterns = [
     path("orders", views.Orders.as_view(), name="orders"),
@@ -9,5 +9,9 @@ urlpatterns = [
     path("orders/<uuid:order_id>/timeline", views.OrderTimeline.as_view(), name="order-timeline"),
     path("orders/<uuid:order_id>/cancel", views.CancelOrder.as_view(), name="order-cancel"),
     path("orders/<uuid:order_id>/accept", views.AcceptOrder.as_view(), name="order-accept"),
+    path("orders/<uuid:order_id>/approve", limits.ApproveOrder.as_view(), name="order-approve"),
+    path("orders/<uuid:order_id>/decline", limits.DeclineOrder.as_view(), name="order-decline"),
+    path("spending-limits", limits.SpendingLimits.as_view(), name="spending-limits"),
+    path("spending-limits/<uuid:limit_id>", limits.SpendingLimitDetail.as_view(), name="spending-limit"),
     path("orders/<uuid:order_id>/refund", views.RefundOrder.as_view(), name="order-refund"),
 ]

@@ -1,6 +1,7 @@
 """What may be done to an order, by act. Money moves and evidence is left in the act's own transaction."""
 
 from market.orders.services.accepting import accept, accept_overdue, mark_settled
+from market.orders.services.approving import approve, decline, remove_limit, set_limit
 from market.orders.services.delivering import mark_delivered, mark_delivering, mark_delivery_failed, retry_delivery
 from market.orders.services.ending import cancel, refund_failed, refund_overdue_failures
 from market.orders.services.placing import place
@@ -9,7 +10,9 @@ from market.orders.services.waiting import expire_waiting, pay_waiting, wake_wai
 __all__ = [
     "accept",
     "accept_overdue",
+    "approve",
     "cancel",
+    "decline",
     "expire_waiting",
     "mark_delivered",
     "mark_delivering",
@@ -19,6 +22,8 @@ __all__ = [
     "place",
     "refund_failed",
     "refund_overdue_failures",
+    "remove_limit",
     "retry_delivery",
+    "set_limit",
     "wake_waiting",
 ]

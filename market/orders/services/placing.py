@@ -19,8 +19,8 @@ from market.kernel.database import insert_together, violated_constraint
 from market.kernel.errors import Forbidden, InvalidInput
 from market.kernel.identifiers import short_code, uuid7
 from market.kernel.money import MAX_AMOUNT
-from market.ledger.selectors import organization_with_accounts
 from market.ledger.services import posting
+from market.orders import limits
 from market.orders.errors import ClientReferenceTaken, OwnOffer
 from market.orders.models import Order
 from market.orders.selectors import BUYING_ROLES
@@ -52,7 +52,7 @@ def place(
     product's latest published revision is what will be delivered. An order that read the offer before its withdrawal
     committed stands.
     With ``wait_for_funds`` an order beyond the wallet's balance is kept without moving money, until ``funds_due_at``;
-    ``pay_waiting`` goes on with it.
+    ``pay_waiting`` goes on with it. Beyond a spending limit of the buyer it waits for ``approve``.
     ``quote_id`` is set by the negotiation room, when the offer answers a quote that is being accepted.
 
     Raises ``InvalidInput``, ``Forbidden``, ``NotFound``, ``OfferNotOrderable``, ``ApprovalNeeded``,
@@ -68,10 +68,12 @@ def place(
         # No savepoint of its own: a refusal ends the caller's transaction too, and two round trips are saved.
         with posting(), transaction.atomic(savepoint=False):
             offer = orderable_offer(offer_id, actor.organization_id, quote_id, purpose)
-            buyer = organization_with_accounts(actor.organization_id, offer.currency)
+            buyer = limits.buyer_with_accounts(actor.organization_id, offer.currency)
             placed_at = clock.now()
             bargain = _bargain(offer, quantity, clock.business_date(placed_at))
             order = _draw_up(actor, offer, buyer, bargain, quantity, purpose, client_reference, placed_at)
+            if buyer.has_limits:
+                limits.keep_if_over_limit(order)
             if wait_for_funds:
                 keep_if_unpayable(order, buyer)
             is_paid = order.state == OrderState.PAID

@@ -37,10 +37,16 @@ def locked_balance(buyer: Organization) -> int:
 
 
 def keep_if_unpayable(order: Order, buyer: Organization) -> None:
-    """Let an unsaved order wait for funds when the wallet holds too little now. Raises ``WalletMissing``."""
-    if order.amount and locked_balance(buyer) < order.amount:
+    """Let an unsaved order wait for funds when the wallet holds too little now, or once it is approved.
+
+    Raises ``WalletMissing``.
+    """
+    due_at = order.placed_at + datetime.timedelta(days=settings.ORDER_FUNDS_DAYS)
+    if order.state == OrderState.AWAITING_APPROVAL:
+        order.funds_due_at = due_at
+    elif order.amount and locked_balance(buyer) < order.amount:
         order.state = OrderState.AWAITING_FUNDS
-        order.funds_due_at = order.placed_at + datetime.timedelta(days=settings.ORDER_FUNDS_DAYS)
+        order.funds_due_at = due_at
 
 
 def pay_waiting(*, buyer_org_id: uuid.UUID, currency: str = CURRENCY) -> int:

@@ -1,0 +1,80 @@
+"""Which spending limit an order falls under, and what has been spent of it."""
+
+import datetime
+import uuid
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+
+from accounts.models import Organization
+from accounts.states import Capacity
+from market.kernel import clock
+from market.kernel.actors import Actor
+from market.kernel.compiled import CompiledQuery
+from market.kernel.errors import NotFound
+from market.kernel.locks import lock_in_order
+from market.ledger.selectors import with_accounts
+from market.orders.models import Order, SpendingLimit
+from market.orders.states import OrderState
+
+NOT_SPENT = (OrderState.AWAITING_APPROVAL, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REFUNDED)
+
+
+def _buyers(organization_id: uuid.UUID, currency: str) -> QuerySet[Organization]:
+    limits = SpendingLimit.objects.filter(buyer_org=OuterRef("pk"))
+    return with_accounts(organization_id, currency).annotate(has_limits=Exists(limits))
+
+
+_buyer = CompiledQuery(_buyers, organization_id=uuid.UUID, currency=str)
+
+
+def buyer_with_accounts(organization_id: uuid.UUID, currency: str) -> Organization:
+    """``organization_with_accounts`` and whether the buyer ``has_limits``; one query. Raises ``NotFound``."""
+    found = _buyer.first(organization_id=organization_id, currency=currency)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def limits_of(actor: Actor) -> QuerySet[SpendingLimit]:
+    """The limits of the actor's own organisation, which must be a buyer. Raises ``Forbidden``."""
+    actor.require_capacity(Capacity.BUYER)
+    return SpendingLimit.objects.filter(buyer_org=actor.organization_id)
+
+
+def keep_if_over_limit(order: Order) -> None:
+    """Let an unsaved order wait for approval when it goes beyond what its purchaser may spend this month.
+
+    The limits are locked first, so whoever orders at the same moment is counted.
+    """
+    limits = lock_limits(order)
+    own = [limit.amount for limit in limits if limit.membership_id is not None]
+    allowed = own or [limit.amount for limit in limits]
+    if order.amount and allowed and spent(order) + order.amount > min(allowed):
+        order.state = OrderState.AWAITING_APPROVAL
+        order.approval_due_at = order.placed_at + datetime.timedelta(days=settings.ORDER_APPROVAL_DAYS)
+
+
+def lock_limits(order: Order) -> list[SpendingLimit]:
+    """The purchaser's own limits and everybody's, locked until the transaction ends."""
+    concerned = Q(membership=None) | Q(membership__user=order.placed_by_id)
+    return list(
+        lock_in_order(SpendingLimit.objects.filter(concerned, buyer_org=order.buyer_org_id, currency=order.currency))
+    )
+
+
+def spent(order: Order) -> int:
+    """What the purchaser has ordered in the calendar month (Asia/Shanghai) of this order, in fen.
+
+    Orders that ended without a trade, and those not approved yet, do not count.
+    """
+    first = clock.business_date(order.placed_at).replace(day=1)
+    following = (first + datetime.timedelta(days=31)).replace(day=1)
+    found = Order.objects.filter(
+        buyer_org=order.buyer_org_id,
+        placed_by=order.placed_by_id,
+        currency=order.currency,
+        placed_at__gte=clock.business_midnight(first),
+        placed_at__lt=clock.business_midnight(following),
+    ).exclude(state__in=NOT_SPENT)
+    return int(found.aggregate(total=Sum("amount"))["total"] or 0)
