@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from django.contrib import messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import get_content_type_for_model
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import ValidationError
 from django.db import DataError
 from django.db.models import ForeignKey, ManyToManyField, Model, QuerySet
@@ -104,8 +105,9 @@ class WorkspaceAdmin(WorkspacePermissions, ActsMixin, ModelAdmin):
         """The list; a query string that no list can be made of leads back to the whole list, with a word about it."""
         try:
             response = super().changelist_view(request, extra_context)
-            if type(response) is SimpleTemplateResponse:
-                raise ValidationError("lookup")  # Django's page for a broken database; only the lookup is wrong
+            if type(response) is SimpleTemplateResponse or response.headers.get("Location", "").endswith("?e=1"):
+                # Django's page for a broken database, or the first half of the way there.
+                raise ValidationError("lookup")
         except (ValidationError, ValueError, DataError, OverflowError):
             if not request.GET and request.method == "GET":
                 raise
@@ -126,7 +128,11 @@ class WorkspaceAdmin(WorkspacePermissions, ActsMixin, ModelAdmin):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        entries = self.history_entries(request, object_id).select_related("user").order_by("-action_time", "-id")
+        if self.get_object(request, unquote(object_id)) is None:
+            raise Http404
+        entries = (
+            self.history_entries(request, unquote(object_id)).select_related("user").order_by("-action_time", "-id")
+        )
         page = self.get_paginator(request, entries, HISTORY_PAGE).get_page(request.GET.get("p"))
         context = {
             "action_list": page,

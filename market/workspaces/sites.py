@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import SimpleTemplateResponse, TemplateResponse
 from django.templatetags.static import static
 from django.urls import URLPattern, reverse
@@ -17,7 +18,7 @@ from unfold.sites import UnfoldAdminSite
 
 from market.kernel.actors import Actor
 from market.kernel.clock import BUSINESS_ZONE
-from market.kernel.errors import Forbidden
+from market.kernel.errors import BusinessError, Forbidden
 from market.workspaces import dashboard
 from market.workspaces.access import Workspace
 from market.workspaces.forms import SignInForm
@@ -28,6 +29,19 @@ NO_ROUTE = "view_on_site"
 """Django's redirect to an object's public page asks any model's default manager, so it is not offered."""
 
 SEARCH_RESULTS = 100
+
+STATUS_OF: dict[type[Exception], int] = {
+    Http404: 404,
+    PermissionDenied: 403,
+    SuspiciousOperation: 400,
+    BusinessError: 0,
+}
+REFUSALS = tuple(STATUS_OF)
+EXPLANATIONS: dict[int, Promise] = {
+    400: _("This address makes no sense here."),
+    403: _("Your role does not allow this."),
+    404: _("There is nothing here that you may see."),
+}
 
 
 class WorkspaceSite(UnfoldAdminSite):
@@ -59,10 +73,22 @@ class WorkspaceSite(UnfoldAdminSite):
             if any("\x00" in text for name, values in request.GET.lists() for text in (name, *values)):
                 return HttpResponseRedirect(request.path)
             with timezone.override(BUSINESS_ZONE):
-                response = inner(request, *args, **kwargs)
+                try:
+                    response = inner(request, *args, **kwargs)
+                except REFUSALS as refusal:
+                    response = self._refused(request, refusal)
                 return response.render() if isinstance(response, SimpleTemplateResponse) else response
 
         return page
+
+    def _refused(self, request: HttpRequest, refusal: Exception) -> TemplateResponse:
+        """A page for a person, in this workspace, where the API would answer with a problem document."""
+        if isinstance(refusal, BusinessError):
+            status = refusal.status
+        else:
+            status = next(status for kind, status in STATUS_OF.items() if isinstance(refusal, kind))
+        context = self.each_context(request) | {"title": EXPLANATIONS.get(status, str(refusal)), "status": status}
+        return TemplateResponse(request, "workspaces/refused.html", context, status=status)
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The sign-in page; whoever came without a destination goes to the first page of this site."""

@@ -1,0 +1,71 @@
+import dataclasses
+import uuid
+
+import pytest
+from django.apps import apps
+from django.db.models import Model
+from django.test import Client
+
+from accounts.models import Membership, Organization
+from accounts.states import Role
+from market.outbox.models import Job
+from market.outbox.states import JobState
+from market.reports.services import request_report
+from market.workspaces.sites import WorkspaceSite
+from tests import factories, trades
+
+OURS = ("accounts", "market")
+
+
+def keys() -> dict[type[Model], set[uuid.UUID]]:
+    """The keys of every row of every table of ours."""
+    models = [model for model in apps.get_models() if model.__module__.split(".")[0] in OURS]
+    return {model: set(model._default_manager.values_list("pk", flat=True)) for model in models}
+
+
+@dataclasses.dataclass
+class TwoMarkets:
+    """Two vendors with a whole trade each; ``foreign`` holds the keys of the second one's rows, by model."""
+
+    own: factories.Market
+    other: factories.Market
+    foreign: dict[type[Model], set[uuid.UUID]]
+    everything: dict[type[Model], set[uuid.UUID]]
+    members: dict[str, Membership]
+
+    def client(self, member: str, **options) -> Client:
+        client = Client(**options)
+        client.force_login(self.members[member].user)
+        return client
+
+    def insider(self, site: WorkspaceSite, **options) -> Client:
+        """Somebody whom the site admits, with the widest role."""
+        return self.client({"operator": "operator", "vendor": "owner", "auditor": "auditor"}[site.name], **options)
+
+
+@pytest.fixture
+def two_markets(db) -> TwoMarkets:
+    own = factories.market()
+    trades.whole_trade(own)
+    trades.place(own)
+    request_report(actor=factories.actor_of(own.auditor), exporter="events", parameters={})
+    Job.objects.filter(kind="reports.export").update(state=JobState.DEAD)
+    before = keys()
+    other = factories.market()
+    Organization.objects.filter(id=other.vendor.id).update(name="外地数据商")
+    Organization.objects.filter(id=other.buyer.id).update(name="外地买方")
+    trades.whole_trade(other)
+    after = keys()
+    members = {
+        "operator": own.operator,
+        "lister": own.lister,
+        "finance": own.vendor_finance,
+        "purchaser": own.purchaser,
+        "auditor": own.auditor,
+        "owner": factories.member(own.vendor, Role.OWNER),
+        "other owner": factories.member(other.vendor, Role.OWNER),
+        "nobody": factories.member(own.vendor, Role.LISTER),
+    }
+    Membership.objects.filter(id=members["nobody"].id).update(is_active=False)
+    foreign = {model: after[model] - before[model] for model in after}
+    return TwoMarkets(own, other, foreign, keys(), members)
