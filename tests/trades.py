@@ -2,7 +2,7 @@
 
 import datetime
 
-from market.catalog.models import Offer, Review, VendorProfile
+from market.catalog.models import Offer, PurposeApproval, Review, VendorProfile
 from market.catalog.states import ReviewDecision
 from market.delivery.models import Delivery, Entitlement, Receipt
 from market.delivery.states import DeliveryState
@@ -84,10 +84,18 @@ def whole_trade(market: factories.Market) -> Order:
         decided_by=market.operator.user,
         decided_at=clock.now(),
     )
+    approval = PurposeApproval(
+        product_id=order.product_id,
+        vendor_org_id=order.vendor_org_id,
+        buyer_org=market.buyer,
+        purpose="Research",
+        requested_by=market.purchaser.user,
+        expires_at=clock.now() + datetime.timedelta(days=10),
+    )
     profile = None
     if not VendorProfile.objects.filter(organization=market.vendor).exists():
         profile = VendorProfile(organization=market.vendor, sector="M")
-    insert_together(entitlement, delivery, receipt, review, profile)
+    insert_together(entitlement, delivery, receipt, review, approval, profile)
     buyer = factories.actor_of(market.purchaser)
     negotiation.ask(actor=buyer, product_id=order.product_id, purpose="Research", message="A price for ten?")
     factories.api_client(market.lister)

@@ -40,7 +40,7 @@ class AuditEventAdmin(WorkspaceAdmin):
     """Newest first; found by the key of what the act was about, or by who did it."""
 
     icon = "fact_check"
-    list_display = ("occurred_at", "name", "actor_label", "actor_role", "subject", "summary")
+    list_display = ("occurred_at", "name", "actor_label", "actor_role", "subject_short", "summary")
     list_display_links = ("occurred_at",)
     list_filter = (NameFilter, ("occurred_at", BusinessDayFilter), ("actor_label", FieldTextFilter), "actor_role")
     list_filter_sheet = True
@@ -79,7 +79,14 @@ class AuditEventAdmin(WorkspaceAdmin):
     @admin.display(description=_("subject"))
     def subject(self, event: AuditEvent) -> str:
         """What the act was about; a link when this workspace has a page for it."""
-        text = f"{event.subject_type} {event.subject_id}"
+        return self._linked(event, f"{event.subject_type} {event.subject_id}")
+
+    @admin.display(description=_("subject"))
+    def subject_short(self, event: AuditEvent) -> str:
+        """The same for a list: the end of the key tells rows apart."""
+        return self._linked(event, f"{event.subject_type} …{event.subject_id.hex[-8:]}")
+
+    def _linked(self, event: AuditEvent, text: str) -> str:
         for model in self.admin_site._registry:
             if model._meta.model_name == event.subject_type:
                 view = f"{self.admin_site.name}:{model._meta.app_label}_{model._meta.model_name}_change"

@@ -23,7 +23,7 @@ def vendor_panel(actor: Actor) -> Iterable[Figure]:
         (ProductState.IN_REVIEW, _("Products in review"), "hourglass_top"),
         (ProductState.REJECTED, _("Rejected products"), "build"),
     ):
-        yield Number(title, str(counts.get(state, 0)), url=_products("vendor", state), icon=icon)
+        yield Number(title, f"{counts.get(state, 0):,}", url=_products("vendor", state), icon=icon)
 
 
 def operator_panel(actor: Actor) -> Iterable[Figure]:
@@ -49,7 +49,7 @@ def auditor_panel(actor: Actor) -> Iterable[Figure]:
 
 def _listed(site: str) -> Number:
     listed = Product.objects.filter(state=ProductState.LISTED).count()
-    return Number(_("Listed products"), str(listed), url=_products(site, ProductState.LISTED), icon="storefront")
+    return Number(_("Listed products"), f"{listed:,}", url=_products(site, ProductState.LISTED), icon="storefront")
 
 
 def _products(site: str, state: str) -> str:

@@ -10,5 +10,6 @@ class ReportsConfig(AppConfig):
     verbose_name = _("Reports")
 
     def ready(self) -> None:
-        """Handlers need models, which exist only now."""
+        """Handlers and panels need models, which exist only now."""
         import_module("market.reports.handlers")
+        import_module("market.reports.panels")

@@ -60,7 +60,7 @@ class Report(models.Model):
         indexes = [models.Index(fields=["organization", "-id"], name="report_of_organization")]
 
     def __str__(self) -> str:
-        return f"{self.exporter} {self.created_at:%Y-%m-%d %H:%M}"
+        return f"{self.exporter} {self.created_at.astimezone(clock.BUSINESS_ZONE):%Y-%m-%d %H:%M}"
 
     @property
     def percent(self) -> int:

@@ -11,13 +11,12 @@ from django.utils.translation import gettext_lazy as _
 from accounts.states import Role
 from market.kernel import clock
 from market.kernel.actors import Actor
-from market.kernel.money import to_text
 from market.ledger.models import Account
 from market.ledger.states import AccountKind
 from market.settlement.models import Payout, SettlementBatch
 from market.settlement.states import PayoutState
 from market.workspaces.access import Workspace
-from market.workspaces.dashboard import Chart, Figure, Number, Panel, register
+from market.workspaces.dashboard import Chart, Figure, Number, Panel, register, yuan
 
 DAYS_SHOWN = 30
 
@@ -31,14 +30,14 @@ def _figures(site: str, vendor_id: uuid.UUID | None) -> Iterator[Figure]:
     payables = own(Account.objects.filter(kind=AccountKind.PAYABLE), "organization_id")
     owed = payables.aggregate(total=Sum("balance"))["total"] or 0
     title = _("Owed to vendors") if vendor_id is None else _("Owed to you")
-    yield Number(title, to_text(int(owed)), _("yuan, captured and not paid out"), icon="savings")
+    yield Number(title, yuan(int(owed)), _("captured and not paid out"), icon="savings")
 
     alive = own(Payout.objects.filter(state__in=[PayoutState.PENDING, PayoutState.SENT]))
     counts = dict(alive.order_by().values_list("state").annotate(Count("id")))
     page = reverse(f"{site}:settlement_payout_changelist")
     for state, title in ((PayoutState.PENDING, _("Payouts waiting")), (PayoutState.SENT, _("Payouts on their way"))):
         url = f"{page}?state__exact={state}"
-        yield Number(title, str(counts.get(state, 0)), url=url, icon="payments")
+        yield Number(title, f"{counts.get(state, 0):,}", url=url, icon="payments")
 
     since = clock.now() - datetime.timedelta(days=DAYS_SHOWN)
     batches = own(SettlementBatch.objects.filter(cutoff__gte=since)).order_by("cutoff").values_list("cutoff")

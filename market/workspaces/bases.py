@@ -16,6 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import SimpleTemplateResponse
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.views import ChangeList
 
 from market.kernel.actors import Actor
 from market.kernel.errors import BusinessError
@@ -71,6 +72,15 @@ class WorkspacePermissions:
         return related.get_queryset(request) if related else model._default_manager.none()
 
 
+class WorkspaceChangeList(ChangeList):
+    """A list that counts its rows once: without a filter, the result is the whole."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if not self.has_active_filters and not self.query:
+            self.full_result_count = self.result_count
+
+
 class WorkspaceAdmin(WorkspacePermissions, ActsMixin, ModelAdmin):
     """Base of every admin class on every site.
 
@@ -82,7 +92,11 @@ class WorkspaceAdmin(WorkspacePermissions, ActsMixin, ModelAdmin):
 
     icon = "description"
     list_filter_submit = True
+    list_per_page = 50
     show_full_result_count = False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return WorkspaceChangeList
 
     def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:
         raise NotImplementedError("override save_model to call the room's service")

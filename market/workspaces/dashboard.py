@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from django.utils.functional import Promise
 
 from market.kernel.actors import Actor
+from market.kernel.money import to_text
 from market.workspaces.access import Workspace
 
 
@@ -31,6 +32,18 @@ class Chart:
     kind: str = "bar"
     unit: str | Promise = ""
 
+    options = json.dumps(
+        {
+            "responsive": True,
+            "maintainAspectRatio": False,
+            "animation": False,
+            "plugins": {"legend": {"display": False}},
+            "scales": {
+                "x": {"grid": {"display": False}, "ticks": {"maxRotation": 0, "autoSkipPadding": 16}},
+                "y": {"beginAtZero": True, "grid": {}, "border": {"display": False}, "ticks": {"maxTicksLimit": 6}},
+            },
+        }
+    )
     template = "workspaces/dashboard/chart.html"
 
     @property
@@ -45,6 +58,9 @@ class Chart:
                         "data": list(self.values),
                         "borderColor": "var(--color-primary-600)",
                         "backgroundColor": "var(--color-primary-600)",
+                        "maxBarThickness": 24,
+                        "borderWidth": 2 if self.kind == "line" else 0,
+                        "pointRadius": 2,
                     }
                 ],
             },
@@ -89,6 +105,13 @@ class Shares:
 Figure = Number | Chart | Shares
 Panel = Callable[[Actor], Iterable[Figure]]
 """Given who looks, the figures to draw, in a constant number of queries."""
+
+
+def yuan(amount: int) -> str:
+    """Fen as yuan for a person: ``¥1,234.50``."""
+    whole, fen = to_text(abs(amount)).split(".")
+    return f"{'-' if amount < 0 else ''}¥{int(whole):,}.{fen}"
+
 
 _panels: dict[Workspace, list[Panel]] = {workspace: [] for workspace in Workspace}
 

@@ -51,10 +51,13 @@ class WorkspaceSite(UnfoldAdminSite):
     index_template = "workspaces/index.html"
     login_template = "workspaces/sign_in.html"
 
-    def __init__(self, name: str, workspace: Workspace, title: str | Promise, symbol: str) -> None:
+    def __init__(
+        self, name: str, workspace: Workspace, title: str | Promise, header: str | Promise, symbol: str
+    ) -> None:
         super().__init__(name)
         self.workspace = workspace
-        self.site_title = self.site_header = title
+        self.site_title = title
+        self.site_header = header
         self.index_title = _("Overview")
         self.symbol = symbol
         self.login_form = functools.partial(SignInForm, workspace=workspace)
@@ -119,6 +122,7 @@ class WorkspaceSite(UnfoldAdminSite):
         return context | {
             "site_title": self.site_title,
             "site_header": self.site_header,
+            "site_subheader": _("Qianshu data exchange"),
             "site_symbol": self.symbol,
             "site_url": None,
             "colors": context["colors"] | {"primary": accent(self.workspace)},
@@ -153,7 +157,7 @@ class WorkspaceSite(UnfoldAdminSite):
         return super().index(request, {"numbers": numbers, "pictures": pictures} | (extra_context or {}))
 
 
-operator_site = WorkspaceSite("operator", Workspace.OPERATOR, _("Qianshu operations"), "domain")
-vendor_site = WorkspaceSite("vendor", Workspace.VENDOR, _("Qianshu vendors"), "storefront")
-auditor_site = WorkspaceSite("auditor", Workspace.AUDITOR, _("Qianshu auditors"), "fact_check")
+operator_site = WorkspaceSite("operator", Workspace.OPERATOR, _("Qianshu operations"), _("Operations"), "domain")
+vendor_site = WorkspaceSite("vendor", Workspace.VENDOR, _("Qianshu vendors"), _("Vendor workspace"), "storefront")
+auditor_site = WorkspaceSite("auditor", Workspace.AUDITOR, _("Qianshu auditors"), _("Auditor workspace"), "fact_check")
 SITES = (operator_site, vendor_site, auditor_site)

@@ -59,8 +59,8 @@ def test_no_query_string_breaks_a_list(insiders, site, client):
         for query in QUERIES:
             answer = client.get(f"{url}?{query}")
             assert answer.status_code in (200, 302, 400), f"{url}?{query}: {answer.status_code}"
-            if answer.status_code == 302:
-                assert client.get(answer.url).status_code == 200, f"{url}?{query} leads to {answer.url}"
+            assert answer.status_code != 302 or answer.url == url, f"{url}?{query} leads to {answer.url}"
+        assert client.get(url, follow=True).status_code == 200
 
 
 @each_site
@@ -86,18 +86,17 @@ def test_no_query_string_breaks_the_other_pages(insiders, site, client):
 
 
 @each_site
-@pytest.mark.parametrize(
-    "key",
-    ["1", "%00", "x" * 300, str(uuid.uuid4()), "..", "_5F", "%F0%9F%92%A9", "a/b", "00000000000000000000000000000000"],
-)
-def test_no_key_breaks_an_object_page(insiders, site, client, key):
+def test_no_key_breaks_an_object_page(insiders, site, client):
     client.force_login(insiders[site.name].user)
     before = fingerprint()
     for model in site._registry:
         base = reverse(f"{site.name}:{model._meta.app_label}_{model._meta.model_name}_changelist")
-        for ending in ("change/", "history/", "delete/", "acts/none/", "acts/suspend/"):
-            for answer in (client.get(f"{base}{key}/{ending}"), client.post(f"{base}{key}/{ending}", {"a": "b"})):
-                assert answer.status_code in (301, 302, 403, 404, 405), f"{base}{key}/{ending}: {answer.status_code}"
+        for key in ("%00", "x" * 300, str(uuid.uuid4()), "a/b"):
+            for ending in ("change/", "history/", "acts/suspend/"):
+                answer = client.get(f"{base}{key}/{ending}")
+                assert answer.status_code in (403, 404), f"{base}{key}/{ending}: {answer.status_code}"
+        answer = client.post(f"{base}%00/change/", {"a": "b"})
+        assert answer.status_code in (403, 404), f"{base}: {answer.status_code}"
     assert changed(before) == []
 
 
@@ -139,6 +138,6 @@ def test_pages_lead_to_their_own_site(insiders, site, client):
     urls = [reverse(f"{site.name}:index"), reverse(f"{site.name}:password_change")]
     urls += [reverse(f"{site.name}:{m._meta.app_label}_{m._meta.model_name}_changelist") for m in site._registry]
     for url in urls:
-        page = client.get(url).content.decode()
+        page = client.get(url, follow=True).content.decode()
         assert reverse(f"{site.name}:logout") in page
         assert not any(other in page for other in others), url

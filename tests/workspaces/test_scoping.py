@@ -76,12 +76,15 @@ def expected(name: str) -> set[int]:
 
 @pytest.mark.parametrize("member", ["owner", "lister", "finance"])
 def test_what_is_another_vendors_is_not_there(two_markets, member):
-    """Each row of the other vendor, at each address about an object: 404, or 403 where the role may not do such a thing
-    to any object at all, the own ones included; and nothing changes."""
+    """Each row of the other vendor (for the lesser roles one a model) at each address about an object: 404, or 403
+    where the role may not do such a thing to any object at all, the own ones included; and nothing changes."""
     insider = two_markets.client(member)
     before = fingerprint()
+    as_many = None if member == "owner" else 1
     foreign = {
-        model: sorted(keys, key=str) for model, keys in two_markets.foreign.items() if model not in FOR_ALL_VENDORS
+        model: sorted(keys, key=str)[:as_many]
+        for model, keys in two_markets.foreign.items()
+        if model not in FOR_ALL_VENDORS
     }
     tried = 0
     for address in addresses(vendor_site, foreign):
@@ -138,7 +141,7 @@ def test_autocomplete_offers_only_what_the_site_lists(two_markets, site):
         for field in model._meta.get_fields():
             if isinstance(field, ForeignKey | ManyToManyField):
                 where = {"app_label": model._meta.app_label, "model_name": model._meta.model_name}
-                for term in ("", "a", "外地", "\x00"):
+                for term in ("", "外地", "\x00") if site is vendor_site else ("\x00",):
                     query = where | {"field_name": field.name, "term": term}
                     answer = insider.get(f"/{_first(site)}/autocomplete/", query)
                     assert answer.status_code in (200, 302, 403, 404), f"{query}: {answer.status_code}"
@@ -156,7 +159,7 @@ def test_nothing_can_be_deleted_from_a_workspace(two_markets, site):
     insider = two_markets.insider(site)
     before = fingerprint()
     for model, model_admin in site._registry.items():
-        for key in sorted(two_markets.everything[model], key=str)[:3]:
+        for key in sorted(two_markets.everything[model], key=str)[:1]:
             base = f"/{_first(site)}/{model._meta.app_label}/{model._meta.model_name}/"
             assert insider.get(f"{base}{key}/delete/").status_code in (403, 404)
             assert insider.post(f"{base}{key}/delete/", {"post": "yes"}).status_code in (403, 404)

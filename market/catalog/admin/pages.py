@@ -69,7 +69,8 @@ def tables(groups: Iterable[tuple[Any, list[Any], list[list[Any]]]]) -> SafeStri
 
 def with_sizes(revisions: QuerySet[Revision]) -> QuerySet[Revision]:
     """The revisions with ``file_count`` and ``byte_count``."""
-    return revisions.annotate(file_count=Count("assets"), byte_count=Coalesce(Sum("assets__bytes"), 0))
+    counted = revisions.annotate(file_count=Count("assets"), byte_count=Coalesce(Sum("assets__bytes"), 0))
+    return counted.order_by("-id")  # a grouped query forgets the order of its model
 
 
 class ReadProducts:

@@ -2,8 +2,7 @@
 
 import uuid
 
-from django.http import FileResponse, HttpResponse
-from django.utils.cache import get_conditional_response
+from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import status
@@ -25,7 +24,7 @@ from market.reports.api.serializers import (
     ReportRequestSerializer,
     ReportSerializer,
 )
-from market.reports.models import Report
+from market.reports.downloads import file_response
 
 TAGS = ["reports"]
 REPORT = {
@@ -148,21 +147,7 @@ class ReportFileView(APIView):
         },
     )
     def get(self, request: Request, report_id: uuid.UUID) -> HttpResponse:
-        return download(request, selectors.report(request.auth.actor, report_id))
-
-
-def download(request: Request, report: Report) -> HttpResponse:
-    """The file of ``report`` as a response that streams it, or 304 for whoever has it already."""
-    file = services.open_file(report=report)
-    name = f"{report.exporter}-{report.created_at:%Y%m%d-%H%M%S}.csv"
-    response = FileResponse(file, as_attachment=True, filename=name, content_type="text/csv; charset=utf-8")
-    response["Content-Length"] = str(report.bytes)
-    response["ETag"] = f'"{report.sha256}"'
-    response["Cache-Control"] = "private, no-cache"
-    shown = get_conditional_response(getattr(request, "_request", request), etag=response["ETag"], response=response)
-    if shown is not response:
-        response.close()
-    return shown
+        return file_response(request._request, selectors.report(request.auth.actor, report_id))
 
 
 class EventsView(GenericAPIView):

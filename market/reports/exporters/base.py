@@ -111,12 +111,11 @@ class Exporter:
 _exporters: dict[str, Exporter] = {}
 
 
-def register(exporter: Exporter) -> Exporter:
+def register(exporter: Exporter) -> None:
     """Offer an exporter to auditors. Raises ``ValueError`` when its identifier is taken."""
     if exporter.identifier in _exporters:
         raise ValueError(f"{exporter.identifier} is registered already")
     _exporters[exporter.identifier] = exporter
-    return exporter
 
 
 def exporter_of(identifier: str) -> Exporter | None:

@@ -7,7 +7,7 @@ from django.db.models import F, FilteredRelation, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from market.orders.models import Order
-from market.reports.exporters.base import Exporter, moment, money, plain, register, text
+from market.reports.exporters.base import Exporter, moment, money, plain, text
 from market.reports.exporters.parameters import TransactionParameters, given, within
 from market.settlement.states import PayoutState
 
@@ -28,44 +28,42 @@ def rows(parameters: Mapping[str, Any]) -> QuerySet[Order]:
     ).annotate(living_payout=FilteredRelation(PAYOUTS, condition=~Q(**{f"{PAYOUTS}__state": PayoutState.BOUNCED})))
 
 
-TRANSACTIONS = register(
-    Exporter(
-        identifier="transactions",
-        title=_("Transactions"),
-        explanation=_("One line an order: the parties, the product, the amount, its states and its settlement."),
-        parameters=TransactionParameters,
-        rows=rows,
-        columns=(
-            plain("order_number", "number"),
-            plain("order_id", "id"),
-            text("buyer_name", "buyer_org__name"),
-            plain("buyer_uscc", "buyer_org__uscc"),
-            text("vendor_name", "vendor_org__name"),
-            plain("vendor_uscc", "vendor_org__uscc"),
-            plain("product_id", "product_id"),
-            text("product_code", "product__code"),
-            text("product_title", "product__title"),
-            plain("product_kind", "product__kind"),
-            plain("sector", "product__sector"),
-            plain("revision_number", "revision__number"),
-            plain("quantity", "quantity"),
-            *money("amount", F("amount")),
-            plain("currency", "currency"),
-            plain("state", "state"),
-            moment("placed_at", "placed_at"),
-            moment("delivered_at", "delivered_at"),
-            moment("accepted_at", "accepted_at"),
-            moment("closed_at", "closed_at"),
-            moment("captured_at", "capture__captured_at"),
-            *money("net", "capture__net"),
-            *money("commission", "capture__commission"),
-            *money("vat", "capture__vat"),
-            text("client_reference", "client_reference"),
-            plain("terms_sha256", "terms_sha256"),
-            moment("settlement_cutoff", "capture__batch_line__batch__cutoff"),
-            plain("payout_reference", "living_payout__reference"),
-            plain("payout_state", "living_payout__state"),
-        ),
-        sums=("amount_fen", "net_fen", "commission_fen", "vat_fen"),
-    )
+TRANSACTIONS = Exporter(
+    identifier="transactions",
+    title=_("Transactions"),
+    explanation=_("One line an order: the parties, the product, the amount, its states and its settlement."),
+    parameters=TransactionParameters,
+    rows=rows,
+    columns=(
+        plain("order_number", "number"),
+        plain("order_id", "id"),
+        text("buyer_name", "buyer_org__name"),
+        plain("buyer_uscc", "buyer_org__uscc"),
+        text("vendor_name", "vendor_org__name"),
+        plain("vendor_uscc", "vendor_org__uscc"),
+        plain("product_id", "product_id"),
+        text("product_code", "product__code"),
+        text("product_title", "product__title"),
+        plain("product_kind", "product__kind"),
+        plain("sector", "product__sector"),
+        plain("revision_number", "revision__number"),
+        plain("quantity", "quantity"),
+        *money("amount", F("amount")),
+        plain("currency", "currency"),
+        plain("state", "state"),
+        moment("placed_at", "placed_at"),
+        moment("delivered_at", "delivered_at"),
+        moment("accepted_at", "accepted_at"),
+        moment("closed_at", "closed_at"),
+        moment("captured_at", "capture__captured_at"),
+        *money("net", "capture__net"),
+        *money("commission", "capture__commission"),
+        *money("vat", "capture__vat"),
+        text("client_reference", "client_reference"),
+        plain("terms_sha256", "terms_sha256"),
+        moment("settlement_cutoff", "capture__batch_line__batch__cutoff"),
+        plain("payout_reference", "living_payout__reference"),
+        plain("payout_state", "living_payout__state"),
+    ),
+    sums=("amount_fen", "net_fen", "commission_fen", "vat_fen"),
 )
