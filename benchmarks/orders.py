@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -41,15 +42,19 @@ def run(seconds: int) -> None:
         pgbench.prepare(yardstick_url)
         environment = production_environment(url)
         tokens, offers, hot = load_market(environment)
-        with web_server(environment) as port:
-            spread, single, transactions, latencies = [], [], [], []
+        with web_server(environment) as (port, pid):
+            spread, single, transactions, latencies, latencies_of_one = [], [], [], [], []
             place_orders((HOST, port), tokens, offers, CONNECTIONS, 3)
+            busy = cpu_seconds(pid)
             for _round in range(ROUNDS):
                 transactions.append(pgbench.transactions_per_second(yardstick_url, seconds))
                 rate, took = orders_per_second(port, tokens, offers, seconds)
                 spread.append(rate)
                 latencies += took
-                single.append(orders_per_second(port, [hot], offers, seconds)[0])
+                rate, took = orders_per_second(port, [hot], offers, seconds)
+                single.append(rate)
+                latencies_of_one += took
+            busy = cpu_seconds(pid) - busy
         check(url)
     yardstick = f"pgbench TPC-B-like, scale {pgbench.SCALE}, {pgbench.CLIENTS} clients, prepared (tps)"
     tps = statistics.median(transactions)
@@ -58,6 +63,8 @@ def run(seconds: int) -> None:
         "gunicorn_workers": WORKERS,
         "connections": CONNECTIONS,
         "rounds": {"tps": transactions, "orders": spread, "orders_of_one_buyer": single},
+        # What other programs on the machine do to the rates, they do not do to this.
+        "web_cpu_ms_per_order": round(1000 * busy / (len(latencies) + len(latencies_of_one)), 2),
         "latency_ms": {"p50": round(1000 * percentiles[49], 1), "p99": round(1000 * percentiles[98], 1)},
     }
     results.write(
@@ -120,8 +127,8 @@ def load_market(environment: dict[str, str]) -> tuple[list[str], list[str], str]
 
 
 @contextlib.contextmanager
-def web_server(environment: dict[str, str]) -> Iterator[int]:
-    """gunicorn as in the Procfile, ready to answer."""
+def web_server(environment: dict[str, str]) -> Iterator[tuple[int, int]]:
+    """gunicorn as in the Procfile, ready to answer: its port and process id."""
     port = free_port(0)
     command = [sys.executable, "-m", "gunicorn", "settings.wsgi", "--config", "python:settings.gunicorn"]
     process = subprocess.Popen(
@@ -133,10 +140,20 @@ def web_server(environment: dict[str, str]) -> Iterator[int]:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise SystemExit("gunicorn did not start.")
             time.sleep(0.1)
-        yield port
+        yield port, process.pid
     finally:
         process.terminate()
         process.wait()
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a process and its children have used so far."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    ticks = 0
+    for process in [pid, *map(int, children)]:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _listens(port: int) -> bool:
