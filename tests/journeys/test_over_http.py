@@ -11,7 +11,6 @@ import httpx
 import pytest
 
 from accounts.models import Membership
-from accounts.services import issue_tokens
 from demo.listing import Visitor
 from market.catalog.models import Product
 from market.catalog.states import REVIEW_CHECKLIST
@@ -20,29 +19,10 @@ from market.kernel.actors import SYSTEM
 from market.ledger.states import AccountKind
 from market.settlement.services import create_fee_schedule, reconcile, run_settlement
 from tests import factories
+from tests.journeys.programs import Program
 
 CONTENT = "站点,月份,毫米\n贵阳,2026-01,31.5\n遵义,2026-01,28.1\n".encode()
 PRICE = 1_280_50
-
-
-class Program:
-    """A client of the API."""
-
-    def __init__(self, address: str, membership) -> None:
-        (token,) = issue_tokens(actor=SYSTEM, memberships=[membership], name="journey")
-        self.client = httpx.Client(
-            base_url=f"{address}/api/v1/", headers={"Authorization": f"Bearer {token}"}, timeout=60
-        )
-
-    def get(self, path: str, **parameters) -> dict:
-        answer = self.client.get(path, params=parameters)
-        assert answer.status_code == httpx.codes.OK, answer.text
-        return answer.json()
-
-    def post(self, path: str, body: dict | None = None, key: str = "") -> dict:
-        answer = self.client.post(path, json=body or {}, headers={"Idempotency-Key": key or path})
-        assert answer.is_success, answer.text
-        return answer.json()
 
 
 @pytest.fixture
