@@ -133,6 +133,15 @@ class WorkspaceSite(UnfoldAdminSite):
             ],
         }
 
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, Any]]:
+        """What the actor may open; asked for several times a page, so kept for the life of the request."""
+        if app_label is not None:
+            return super().get_app_list(request, app_label)
+        known = request.__dict__.setdefault("_app_lists", {})
+        if self.name not in known:
+            known[self.name] = super().get_app_list(request)
+        return known[self.name]
+
     def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
         return sidebar(self, request)
 

@@ -48,7 +48,8 @@ def two_markets(db) -> TwoMarkets:
     own = factories.market()
     trades.whole_trade(own)
     trades.place(own)
-    request_report(actor=factories.actor_of(own.auditor), exporter="events", parameters={})
+    for asker in (own.auditor, own.operator):
+        request_report(actor=factories.actor_of(asker), exporter="events", parameters={})
     Job.objects.filter(kind="reports.export").update(state=JobState.DEAD)
     before = keys()
     other = factories.market()

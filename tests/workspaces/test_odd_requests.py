@@ -59,7 +59,7 @@ def test_no_query_string_breaks_a_list(insiders, site, client):
         for query in QUERIES:
             answer = client.get(f"{url}?{query}")
             assert answer.status_code in (200, 302, 400), f"{url}?{query}: {answer.status_code}"
-            assert answer.status_code != 302 or answer.url == url, f"{url}?{query} leads to {answer.url}"
+            assert answer.status_code != 302 or answer.url.startswith(url), f"{url}?{query} leads to {answer.url}"
         assert client.get(url, follow=True).status_code == 200
 
 
@@ -113,11 +113,10 @@ def test_selected_rows_that_are_no_keys_do_no_harm(insiders, client):
     before = fingerprint()
     for model, model_admin in operator_site._registry.items():
         url = reverse(f"operator:{model._meta.app_label}_{model._meta.model_name}_changelist")
-        for action in [*(model_admin.actions or ()), "delete_selected", "nothing"]:
+        for action in (*(model_admin.actions or ()), "delete_selected"):
             name = action if isinstance(action, str) else action.__name__
-            for selected in ("1", "\x00", str(uuid.uuid4())):
-                data = {"action": name, "_selected_action": selected, "index": "0"}
-                assert client.post(url, data).status_code in (200, 302, 400, 403)
+            data = {"action": name, "_selected_action": ["1", "\x00", str(uuid.uuid4())], "index": "0"}
+            assert client.post(url, data).status_code in (200, 302, 400, 403)
     assert changed(before) == []
 
 
