@@ -95,6 +95,8 @@ class Order(models.Model):
             models.Index(fields=["buyer_org", "-id"], name="order_of_buyer"),
             models.Index(fields=["vendor_org", "-id"], name="order_of_vendor"),
             models.Index(fields=["placed_at"], name="order_placed"),
+            # Nearly all orders are settled in the end; somebody works on the others.
+            models.Index(fields=["state", "-id"], condition=~Q(state=OrderState.SETTLED), name="order_open"),
             models.Index(fields=["buyer_org", "id"], condition=Q(state=OrderState.AWAITING_FUNDS), name="order_unpaid"),
             models.Index(fields=["funds_due_at"], condition=Q(state=OrderState.AWAITING_FUNDS), name="order_funds_due"),
             models.Index(

@@ -26,18 +26,39 @@ APPROVING_ROLES = (Role.OWNER, Role.FINANCE)
 _SEE_ALL = frozenset({Capacity.OPERATOR, Capacity.REGULATOR})
 
 
+SHOWN_WITH = ("buyer_org", "vendor_org", "product", "revision", "offer")
+"""What a line about an order shows besides the order."""
+
+
 def orders_visible_to(actor: Actor) -> QuerySet[Order]:
     """Orders with all that a line about them shows: a buyer's purchases, a vendor's sales, everything for auditors."""
-    orders = Order.objects.select_related("buyer_org", "vendor_org", "product", "revision", "offer")
+    orders = Order.objects.select_related(*SHOWN_WITH)
     if actor is SYSTEM or actor.capacities & _SEE_ALL:
         return orders
     return orders.filter(Q(buyer_org=actor.organization_id) | Q(vendor_org=actor.organization_id))
+
+
+def orders_listed_for(actor: Actor, side: str | None = None) -> QuerySet[Order]:
+    """What a list of orders begins with: ``side`` is ``purchases``, ``sales``, or None for whatever the actor may see.
+
+    An organisation that only buys, or only sells, is asked about that side alone: an index then answers in the list's
+    order. With "buyer or vendor" PostgreSQL reads every newer order of the exchange to find an organisation's few.
+    """
+    trades = actor.capacities & {Capacity.BUYER, Capacity.VENDOR}
+    if side is None and len(trades) == 1 and not actor.capacities & _SEE_ALL:
+        side = "purchases" if Capacity.BUYER in trades else "sales"
+    if side is None:
+        return orders_visible_to(actor)
+    party = "buyer_org" if side == "purchases" else "vendor_org"
+    return Order.objects.select_related(*SHOWN_WITH).filter(**{party: actor.organization_id})
 
 
 def filter_orders(
     orders: QuerySet[Order],
     *,
     state: str | None = None,
+    buyer: uuid.UUID | None = None,
+    vendor: uuid.UUID | None = None,
     product: uuid.UUID | None = None,
     client_reference: str | None = None,
     placed_from: datetime.date | None = None,
@@ -46,6 +67,10 @@ def filter_orders(
     """Narrow a list; the dates are business days in Asia/Shanghai, both included."""
     if state:
         orders = orders.filter(state=state)
+    if buyer:
+        orders = orders.filter(buyer_org=buyer)
+    if vendor:
+        orders = orders.filter(vendor_org=vendor)
     if product:
         orders = orders.filter(product=product)
     if client_reference:

@@ -294,6 +294,29 @@ def test_buyer_vendor_auditor_and_operator_see_what_they_should(market):
         assert {uuid.UUID(order["id"]) for order in page} == expected
 
 
+def test_an_organisation_that_buys_and_sells_sees_both_sides_and_may_choose_one(market):
+    both = factories.organization(Capacity.BUYER, Capacity.VENDOR)
+    factories.fund(both, 50_000)
+    member = factories.member(both, Role.OWNER)
+    product = factories.product(both)
+    factories.revision(product)
+    sale = place(market, offer_id=factories.offer(product).id)
+    purchase = place(market, actor=factories.actor_of(member))
+    client = factories.api_client(member)
+
+    def found(**query) -> set[str]:
+        return {order["id"] for order in client.get("/api/v1/orders", query).json()["results"]}
+
+    assert found() == {str(sale.id), str(purchase.id)}
+    assert found(side="sales") == {str(sale.id)}
+    assert found(side="purchases") == {str(purchase.id)}
+    assert found(side="purchases", buyer=str(market.buyer.id)) == set()
+    assert found(vendor=str(market.vendor.id)) == {str(purchase.id)}
+    assert client.get("/api/v1/orders", {"side": "both"}).status_code == 422
+    everything = factories.api_client(market.auditor).get("/api/v1/orders", {"buyer": str(both.id)}).json()["results"]
+    assert [order["id"] for order in everything] == [str(purchase.id)]
+
+
 def test_lists_are_narrowed_and_pages_followed(market, client):
     orders = [place(market) for _number in range(5)]
     services.cancel(actor=buyer(market), order_id=orders[0].id)

@@ -31,6 +31,13 @@ class OrderFilters(StrictSerializer):
     """What a list of orders can be narrowed by."""
 
     state = serializers.ChoiceField(OrderState.choices, required=False)
+    side = serializers.ChoiceField(
+        ["purchases", "sales"],
+        required=False,
+        help_text="What your own organisation bought or sold; needed only by one that does both.",
+    )
+    buyer = KeyField(required=False, help_text="The buying organisation.")
+    vendor = KeyField(required=False, help_text="The selling organisation.")
     product = KeyField(required=False)
     client_reference = TextField(max_length=MAX_REFERENCE, required=False)
     placed_from = DayField(required=False, help_text="First business day (Asia/Shanghai), included.")

@@ -89,7 +89,8 @@ class Orders(GenericAPIView):
         """A page of orders."""
         actor = request.auth.actor
         filters = filters_of(request, serializers.OrderFilters)
-        page = self.paginate_queryset(selectors.filter_orders(selectors.orders_visible_to(actor), **filters))
+        orders = selectors.orders_listed_for(actor, filters.pop("side", None))
+        page = self.paginate_queryset(selectors.filter_orders(orders, **filters))
         return self.get_paginated_response([rendered(order, actor) for order in page])
 
     @extend_schema(

@@ -81,6 +81,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='order',
+            index=models.Index(condition=models.Q(('state', 'settled'), _negated=True), fields=['state', '-id'], name='order_open'),
+        ),
+        migrations.AddIndex(
+            model_name='order',
             index=models.Index(condition=models.Q(('state', 'delivered')), fields=['acceptance_due_at'], name='order_acceptance_due'),
         ),
         migrations.AddIndex(
