@@ -75,7 +75,7 @@ class CurrentOfferSerializer(OfferDetailSerializer):
         fields = (*OfferDetailSerializer.Meta.fields, "least_quantity")
 
 
-class DeadlineSerializer(serializers.Serializer):
+class QuoteDeadlineSerializer(serializers.Serializer):
     """What must happen until when; else the quote expires."""
 
     what = serializers.ChoiceField(list(selectors.WHAT_IS_DUE.values()))
@@ -131,11 +131,11 @@ class QuoteSerializer(serializers.Serializer):
         """What the reader may do now."""
         return selectors.acts_open_to(self.context["actor"], quote)
 
-    @extend_schema_field(DeadlineSerializer(allow_null=True))
+    @extend_schema_field(QuoteDeadlineSerializer(allow_null=True))
     def get_next_deadline(self, quote: Quote) -> dict[str, Any] | None:
         """When the quote ends by itself."""
         due = selectors.next_deadline(quote)
-        return DeadlineSerializer(due).data if due else None
+        return QuoteDeadlineSerializer(due).data if due else None
 
 
 class RoundSerializer(serializers.Serializer):
