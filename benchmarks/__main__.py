@@ -4,7 +4,7 @@ import argparse
 import importlib
 import sys
 
-NAMES = ["orders"]
+NAMES = ["orders", "exports"]
 
 
 def main() -> int:

@@ -134,6 +134,11 @@ OUTBOX_REHINT_SECONDS = environment.integer("OUTBOX_REHINT_SECONDS", 15)
 # A job whose worker died is free again after this long; a long handler renews its lease meanwhile.
 OUTBOX_LEASE_SECONDS = environment.integer("OUTBOX_LEASE_SECONDS", 60)
 
+# --- Workspaces -------------------------------------------------------------------------------------------------------
+
+# The curves of the first pages are counted again after this long; 0 is at each look.
+DASHBOARD_SECONDS = environment.integer("DASHBOARD_SECONDS", 60)
+
 # --- Delivery ---------------------------------------------------------------------------------------------------------
 
 # A download link is good for this long; a download that has begun goes on to its end.

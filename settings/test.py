@@ -25,6 +25,9 @@ VAR_DIR = VAR_DIR / "test" / WORKER
 for alias in ("default", "assets", "reports"):
     STORAGES[alias] = private_files(f"test/{WORKER}/{alias}")
 
+# Every test looks at its own market.
+DASHBOARD_SECONDS = 0
+
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 LOGGING = logs.logging_settings(logs.console(colors=False))
 WHITENOISE_USE_FINDERS = True

@@ -3,12 +3,19 @@
 import dataclasses
 import json
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
+import structlog
+from django.conf import settings
+from django.core.cache import cache
 from django.utils.functional import Promise
+from redis import RedisError
 
 from market.kernel.actors import Actor
 from market.kernel.money import to_text
 from market.workspaces.access import Workspace
+
+logger = structlog.get_logger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,6 +112,20 @@ class Shares:
 Figure = Number | Chart | Shares
 Panel = Callable[[Actor], Iterable[Figure]]
 """Given who looks, the figures to draw, in a constant number of queries."""
+
+
+def remembered(name: str, compute: Callable[[], Any]) -> Any:
+    """What ``compute`` gave at most ``DASHBOARD_SECONDS`` ago, or gives now. Without the cache, always now."""
+    key = f"dashboard:{name}"
+    try:
+        known = cache.get(key)
+        if known is None:
+            known = compute()
+            cache.set(key, known, settings.DASHBOARD_SECONDS)
+    except RedisError as error:
+        logger.warning("dashboard.not_remembered", error=str(error))
+        return compute()
+    return known
 
 
 def yuan(amount: int) -> str:

@@ -5,7 +5,6 @@ import itertools
 import json
 import uuid
 
-from django.db import connection
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.test import APIClient
 
@@ -115,16 +114,3 @@ def build_world() -> World:
             "token": "no-such-link",
         },
     )
-
-
-def fingerprint() -> str:
-    """One value that changes when any row of any table does."""
-    tables = connection.introspection.table_names()
-    parts = " UNION ALL ".join(
-        f"SELECT '{table}' || coalesce(md5(string_agg(row::text, '\n' ORDER BY row::text)), '') AS part"
-        f' FROM "{table}" AS row'
-        for table in tables
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT md5(string_agg(part, ',' ORDER BY part)) FROM ({parts}) AS every_table")
-        return cursor.fetchone()[0]

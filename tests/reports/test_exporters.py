@@ -6,6 +6,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from market.ledger.models import Transfer
 from market.orders import services as orders
 from market.orders.models import Order
 from market.reports import csv_stream
+from market.reports.api.serializers import ReportRequestSerializer
 from market.reports.exporters import exporters
 from market.reports.exporters.base import Column, Exporter, SafeText, text
 from market.reports.exporters.parameters import PeriodParameters
@@ -284,3 +286,16 @@ class SeriesOfNumbers(SafeText):
 
     def __init__(self) -> None:
         super().__init__()
+
+
+def test_the_description_names_every_exporter_and_parameter():
+    """docs/reports.md and the API's own description say what there is."""
+    described = (settings.BASE_DIR / "docs" / "reports.md").read_text()
+    in_api = str(ReportRequestSerializer().fields["exporter"].help_text) + str(
+        ReportRequestSerializer().fields["parameters"].help_text
+    )
+    for exporter in exporters():
+        assert f"| `{exporter.identifier}` |" in described
+        for name in exporter.parameters().fields:
+            assert f"`{name}`" in described, name
+            assert f"`{name}`" in in_api, name

@@ -3,6 +3,7 @@
 import datetime
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -132,3 +133,31 @@ def test_money_is_read_by_people(fen, text):
 def test_bars_are_in_proportion_and_never_vanish():
     parts = [panels.Share("a", 1000), panels.Share("b", 1), panels.Share("c", 0)]
     assert [line["per_cent"] for line in Shares("x", parts).lines] == [100, 1, 0]
+
+
+def test_curves_are_remembered_for_a_while_and_what_waits_is_not(market, settings):
+    settings.DASHBOARD_SECONDS = 60
+    cache.clear()
+    actor = factories.actor_of(market.lister)
+    assert numbers(panels.for_vendors, actor)["Orders"] == "0"
+    trades.deliver(trades.place(market))
+    shown = numbers(panels.for_vendors, actor)
+    assert (shown["Orders"], shown["Waiting for acceptance"]) == ("0", "1")
+    cache.clear()
+    assert numbers(panels.for_vendors, actor)["Orders"] == "1"
+    cache.clear()
+
+
+def test_curves_of_two_vendors_are_kept_apart(market, settings):
+    settings.DASHBOARD_SECONDS = 60
+    second = factories.market()
+    trades.place(market)
+    assert numbers(panels.for_vendors, factories.actor_of(market.lister))["Orders"] == "1"
+    assert numbers(panels.for_vendors, factories.actor_of(second.lister))["Orders"] == "0"
+
+
+def test_first_pages_do_without_their_cache(market, settings):
+    settings.DASHBOARD_SECONDS = 60
+    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}}
+    trades.place(market)
+    assert numbers(panels.for_vendors, factories.actor_of(market.lister))["Orders"] == "1"
