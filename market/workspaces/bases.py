@@ -191,9 +191,13 @@ class OrganizationScopedAdmin(OrganizationScope, WorkspaceAdmin):
     """Base of every admin class on the vendor site."""
 
     def history_entries(self, request: HttpRequest, object_id: str) -> QuerySet[LogEntry]:
-        """Only what colleagues did: who of the operator looked at it, and what they noted, is the operator's."""
+        """Only what colleagues did: who of the operator looked at it, and what they noted, is the operator's.
+
+        A log entry names no workspace, so a colleague who ever served the exchange as well is left out altogether.
+        """
         colleagues = {"user__memberships__organization_id": self.organization_id(request)}
-        return super().history_entries(request, object_id).filter(**colleagues).distinct()
+        servants = {"user__memberships__organization__capacities__contains": ["operator"]}
+        return super().history_entries(request, object_id).filter(**colleagues).exclude(**servants).distinct()
 
 
 class WorkspaceInline(WorkspacePermissions, TabularInline):

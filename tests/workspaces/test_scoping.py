@@ -8,7 +8,8 @@ from django.contrib.admin.models import LogEntry
 from django.db.models import ForeignKey, ManyToManyField
 from django.test import RequestFactory
 
-from accounts.models import User
+from accounts.models import Membership, User
+from accounts.states import Role
 from market.settlement.models import FeeSchedule
 from market.workspaces.bases import OrganizationScope, WorkspaceAdmin
 from market.workspaces.sites import SITES, auditor_site, operator_site, vendor_site
@@ -216,3 +217,16 @@ def test_acts_are_noted_in_the_history(two_markets):
         page = two_markets.client("owner").get(f"/vendor/accounts/organization/{vendor.id}/history/").content.decode()
         assert "Complaint 17" not in page
     assert operator_site.is_registered(type(vendor))
+
+
+def test_an_operator_who_is_a_vendor_s_member_too_keeps_the_operator_s_notes(two_markets):
+    """The log names no workspace, so whoever has ever served the exchange is left out of a vendor's history."""
+    vendor, operator = two_markets.own.vendor, two_markets.members["operator"]
+    Membership.objects.create(user=operator.user, organization=vendor, role=Role.LISTER)
+    base = f"accounts/organization/{vendor.id}"
+    done = two_markets.client("operator").post(
+        f"/admin/{base}/acts/suspend/", {"reason": "Complaint 17", "confirmed": "yes"}
+    )
+    assert done.status_code == 302
+    assert "Complaint 17" in two_markets.client("operator").get(f"/admin/{base}/history/").content.decode()
+    assert "Complaint 17" not in two_markets.client("owner").get(f"/vendor/{base}/history/").content.decode()
