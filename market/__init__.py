@@ -1,8 +1,9 @@
 """The exchange, one sub-package a room. An import may only point down this list.
 
 reports                      exporters, report jobs, files that auditors download
-delivery | settlement | negotiation
-                             what the buyer receives | what the vendor earns | quotes and private offers
+delivery | settlement | negotiation | billing
+                             what the buyer receives | what the vendor earns | quotes and private offers |
+                             what a running contract costs, by the month and by use
 orders                       order, contract terms, acceptance
 catalog | ledger             what is for sale | where money is
 accounts (top level)         who acts

@@ -25,6 +25,7 @@ ROOMS = [
     "market.delivery",
     "market.settlement",
     "market.negotiation",
+    "market.billing",
     "market.orders",
     "market.catalog",
     "market.ledger",

@@ -1,0 +1,6 @@
+"""The tables of orders, whichever file of this package they stand in."""
+
+from market.orders.models.limits import SpendingLimit
+from market.orders.models.orders import Order, OrderTerms
+
+__all__ = ["Order", "OrderTerms", "SpendingLimit"]
