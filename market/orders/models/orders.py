@@ -21,7 +21,8 @@ class Order(models.Model):
     ``term_starts_on`` and ``term_ends_on`` (that day no longer) are the paid days of a contract with a term, in the
     business zone; a trial lies before them. ``acceptance_due_at`` and ``refund_due_at`` are the deadlines that beat
     enforces, as it does ``approval_due_at`` and ``funds_due_at``, which are set at placement and only on an order that
-    had to wait. ``delivery_tries`` counts how often delivery was asked for: it numbers the jobs.
+    had to wait. ``delivery_tries`` counts how often delivery was asked for: it numbers the jobs. ``group_id`` is shared
+    by the lines that were placed together in one request.
     """
 
     id = models.UUIDField(_("key"), primary_key=True, default=uuid7, editable=False)
@@ -47,6 +48,7 @@ class Order(models.Model):
         PurposeApproval, models.PROTECT, null=True, related_name="orders", verbose_name=_("purpose approved by")
     )
     client_reference = models.CharField(_("buyer's reference"), max_length=64)
+    group_id = models.UUIDField(_("group of lines"), null=True)
     terms_sha256 = models.CharField(_("SHA-256 of the terms"), max_length=64)
     term_starts_on = models.DateField(_("term begins"), null=True)
     term_ends_on = models.DateField(_("term ends before"), null=True)
@@ -97,6 +99,7 @@ class Order(models.Model):
             models.Index(fields=["buyer_org", "-id"], name="order_of_buyer"),
             models.Index(fields=["vendor_org", "-id"], name="order_of_vendor"),
             models.Index(fields=["placed_at"], name="order_placed"),
+            models.Index(fields=["group_id", "id"], condition=Q(group_id__isnull=False), name="order_of_group"),
             # Nearly all orders are settled in the end; somebody works on the others.
             models.Index(fields=["state", "-id"], condition=~Q(state=OrderState.SETTLED), name="order_open"),
             models.Index(fields=["buyer_org", "id"], condition=Q(state=OrderState.AWAITING_FUNDS), name="order_unpaid"),
