@@ -1,0 +1,1 @@
+"""The pages of running contracts in the three workspaces."""
