@@ -24,12 +24,12 @@ class AccountAdmin(WorkspaceAdmin):
     """Every account with what is in it; of an unguarded one that is the sum of its transfers."""
 
     icon = "account_balance_wallet"
-    list_display = ("organization", "kind", "yuan", "currency", "created_at")
+    list_display = ("organization", "kind", "yuan", "currency", "remittance_code", "created_at")
     list_filter = ("kind", ("organization", AutocompleteSelectFilter))
     list_filter_sheet = True
     list_select_related = ("organization",)
-    search_fields = ("organization__name", "organization__uscc")
-    fields = ("organization", "kind", "yuan", "currency", "version", "created_at", "id")
+    search_fields = ("organization__name", "organization__uscc", "remittance_code")
+    fields = ("organization", "kind", "yuan", "currency", "remittance_code", "version", "created_at", "id")
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:

@@ -6,6 +6,7 @@ from accounts.models import Organization
 from market.kernel import clock
 from market.kernel.identifiers import uuid7
 from market.kernel.money import CURRENCY, MAX_AMOUNT
+from market.ledger import remittance
 from market.ledger.states import GUARDED, AccountKind, TransferKind
 
 
@@ -15,7 +16,8 @@ class Account(models.Model):
     ``organization`` is whose trade the money is about: the buyer of a wallet or escrow, the vendor of a payable and
     also of the commission and VAT taken from it (these belong to the operator; one per vendor means no hot row).
     A guarded account keeps its balance, which a trigger moves with each transfer and a constraint keeps at or above
-    zero; an unguarded one has none: its balance is the sum of its transfers.
+    zero; an unguarded one has none: its balance is the sum of its transfers. A wallet has a code, which payments to it
+    name.
     """
 
     id = models.UUIDField(_("key"), primary_key=True, default=uuid7, editable=False)
@@ -26,6 +28,9 @@ class Account(models.Model):
     currency = models.CharField(_("currency"), max_length=3, default=CURRENCY)
     balance = models.BigIntegerField(_("balance (fen)"), null=True, editable=False)
     version = models.BigIntegerField(_("version"), default=0, editable=False)
+    remittance_code = models.CharField(
+        _("remittance code"), max_length=remittance.LENGTH, null=True, blank=True, unique=True, editable=False
+    )
     created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
 
     class Meta:
@@ -40,6 +45,11 @@ class Account(models.Model):
                 name="ledger_account_balance_kept_when_guarded",
                 condition=(Q(kind__in=GUARDED) & Q(balance__isnull=False))
                 | (~Q(kind__in=GUARDED) & Q(balance__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="ledger_account_wallet_has_code",
+                condition=(Q(kind=AccountKind.WALLET) & Q(remittance_code__isnull=False))
+                | (~Q(kind=AccountKind.WALLET) & Q(remittance_code__isnull=True)),
             ),
             models.CheckConstraint(
                 name="ledger_account_balance_not_negative", condition=Q(balance=None) | Q(balance__gte=0)

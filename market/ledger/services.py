@@ -17,7 +17,7 @@ from market.kernel.database import insert_together, violated_constraint
 from market.kernel.errors import InvalidInput
 from market.kernel.identifiers import uuid7
 from market.kernel.money import CURRENCY, MAX_AMOUNT
-from market.ledger import jobs
+from market.ledger import jobs, remittance
 from market.ledger.errors import AlreadyPosted, InsufficientFunds
 from market.ledger.models import Account, Transfer
 from market.ledger.selectors import account
@@ -35,19 +35,25 @@ KINDS_OF_CAPACITY: dict[str, tuple[AccountKind, ...]] = {
 
 
 def open_accounts(*, organizations: Iterable[Organization], currency: str = CURRENCY) -> None:
-    """Open every account the organisations' capacities call for, in one statement; those that exist stay."""
+    """Open every account the organisations' capacities call for, in two statements; those that exist stay."""
     wanted = [
-        Account(
-            organization=organization,
-            kind=kind,
-            currency=currency,
-            balance=0 if kind in GUARDED else None,
-        )
+        Account(organization=organization, kind=kind, currency=currency, balance=0 if kind in GUARDED else None)
         for organization in organizations
         for capacity in organization.capacities
         for kind in KINDS_OF_CAPACITY.get(capacity, ())
     ]
+    wallets = [account for account in wanted if account.kind == AccountKind.WALLET]
+    for wallet, code in zip(wallets, _free_codes(len(wallets)), strict=True):
+        wallet.remittance_code = code
     Account.objects.bulk_create(wanted, ignore_conflicts=True)
+
+
+def _free_codes(count: int) -> set[str]:
+    """So many codes that no wallet has: a wallet that could not have its code would be left out without a word."""
+    codes = {remittance.new_code() for _ in range(count)}
+    while len(codes) < count or Account.objects.filter(remittance_code__in=codes).exists():
+        codes = {remittance.new_code() for _ in range(count)}
+    return codes
 
 
 def transfer(

@@ -38,6 +38,9 @@ class BalanceSerializer(serializers.Serializer):
     kind = serializers.ChoiceField(AccountKind.choices)
     amount = serializers.IntegerField(help_text="Fen.")
     currency = serializers.CharField()
+    remittance_code = serializers.CharField(
+        allow_null=True, help_text="Of a wallet: write it on a bank payment, and the money arrives there by itself."
+    )
 
 
 class SideSerializer(serializers.Serializer):

@@ -18,6 +18,7 @@ WALLET = {
     "kind": "wallet",
     "amount": 9000000,
     "currency": "CNY",
+    "remittance_code": "QSK7MP3XQ4G",
 }
 TRANSFER = {
     "id": "019b0a54-3333-7d3a-8f57-2b9d3c1e7a10",
