@@ -34,9 +34,14 @@ orders AS (
                'id', numbers.id, 'number', 'QSB' || %(series)s || n, 'client_reference', 'B-' || %(series)s || n,
                'placed_at', now() - (%(rows)s - n) * interval '3 seconds'))).*
       FROM orders_order AS model, numbers WHERE model.id = %(order)s
+), charges AS (
+    INSERT INTO orders_charge
+    SELECT (jsonb_populate_record(model, jsonb_build_object('id', numbers.id, 'order_id', numbers.id))).*
+      FROM orders_charge AS model, numbers WHERE model.order_id = %(order)s
 ), captures AS (
     INSERT INTO settlement_capture
-    SELECT (jsonb_populate_record(model, jsonb_build_object('id', numbers.id, 'order_id', numbers.id))).*
+    SELECT (jsonb_populate_record(model, jsonb_build_object(
+               'id', numbers.id, 'order_id', numbers.id, 'charge_id', numbers.id))).*
       FROM settlement_capture AS model, numbers WHERE model.order_id = %(order)s
 )
 INSERT INTO settlement_batchline

@@ -31,6 +31,7 @@ from market.ledger.models import Account
 from market.ledger.states import AccountKind
 from market.orders import jobs
 from market.orders import services as orders
+from market.orders.models import Charge
 from market.orders.states import OrderState
 from market.outbox import services as outbox
 from market.outbox.models import Job
@@ -291,7 +292,8 @@ class Run:
         """When every accepted order's money has been divided, one batch and one payout a vendor."""
         keys = [wanted.order_id for wanted in [*self.delivered(), *self.plan.overdue]]
         task = self.progress.add_task("Capture", total=len(keys))
-        done = Job.objects.filter(kind=jobs.CAPTURE, key__in=keys, state=JobState.DONE)
+        charges = Charge.objects.filter(order_id__in=keys)
+        done = Job.objects.filter(kind=jobs.CAPTURE, subject_id__in=charges.values("id"), state=JobState.DONE)
         self._until(task, lambda: len(keys) - done.count(), "capture")
         task = self.progress.add_task("Settlement", total=1)
         self.seen.settlement = run_settlement(actor=self.operator, cutoff=clock.now())

@@ -44,7 +44,7 @@ def accept(market: factories.Market, order: Order) -> None:
         )
     deliver(order)
     orders.accept(actor=factories.actor_of(market.purchaser), order_id=order.id)
-    settlement.capture_many(order_ids=[order.id])
+    settlement.capture_many(charge_ids=order.charges.values_list("id", flat=True))
 
 
 def settle(market: factories.Market, *placed: Order) -> None:

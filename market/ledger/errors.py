@@ -11,6 +11,14 @@ class InsufficientFunds(BusinessError):
     title = _("There is not enough money for this")
 
 
+class BeyondEscrow(BusinessError):
+    """More would leave escrow for an order than went into it."""
+
+    code = "beyond_escrow"
+    status = 409
+    title = _("The order's escrow does not hold that much")
+
+
 class AlreadyPosted(BusinessError):
     """The business key has been used: this act's money has moved before, and moves once."""
 

@@ -18,7 +18,7 @@ from market.kernel.errors import InvalidInput
 from market.kernel.identifiers import uuid7
 from market.kernel.money import CURRENCY, MAX_AMOUNT
 from market.ledger import jobs, remittance
-from market.ledger.errors import AlreadyPosted, InsufficientFunds
+from market.ledger.errors import AlreadyPosted, BeyondEscrow, InsufficientFunds
 from market.ledger.models import Account, Transfer
 from market.ledger.selectors import account
 from market.ledger.states import GUARDED, AccountKind, TransferKind
@@ -88,7 +88,7 @@ def transfer(
 
 @contextlib.contextmanager
 def posting() -> Iterator[None]:
-    """Turn what the ledger's constraints refuse into ``InsufficientFunds`` or ``AlreadyPosted``.
+    """Turn what the ledger's constraints refuse into ``InsufficientFunds``, ``BeyondEscrow`` or ``AlreadyPosted``.
 
     The trigger that refuses knows, under its lock, what was ``needed`` and what was ``available`` (fen).
     """
@@ -98,6 +98,8 @@ def posting() -> Iterator[None]:
         constraint = violated_constraint(error)
         if constraint == "ledger_account_balance_not_negative":
             raise _insufficient_funds(error) from error
+        if constraint == "ledger_transfer_within_escrow":
+            raise BeyondEscrow from error
         if constraint.startswith("ledger_transfer_business_key"):
             raise AlreadyPosted from error
         raise

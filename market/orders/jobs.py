@@ -4,4 +4,12 @@ DELIVER = "delivery.deliver"
 """Hand the order over; key ``<order id>:<try>``, subject the order."""
 
 CAPTURE = "settlement.capture"
-"""Divide the accepted order's escrow; key ``<order id>``, subject the order."""
+"""Divide a charge's money; key ``<charge id>``, subject the charge."""
+
+BEGIN = "billing.begin"
+"""An order that runs (``orders.selectors.is_running``) was accepted: its charges begin; key ``<order id>``, subject the
+order."""
+
+END = "billing.end"
+"""An order that runs ends early, by agreement: charge what was used, return the rest; key ``<order id>:<version of the
+terms>``, subject the order."""

@@ -104,6 +104,14 @@ def terms_of(actor: Actor, order_id: uuid.UUID) -> OrderTerms:
     return terms
 
 
+def is_running(order: Order) -> bool:
+    """Whether the accepted order goes on, charged part by part, because its offer has a term or a meter.
+
+    ``order.offer`` should be loaded.
+    """
+    return order.offer.months > 0
+
+
 def acts_open_to(actor: Actor, order: Order) -> list[str]:
     """What the actor may do with the order now: the names of acts such as ``cancel`` or ``accept``."""
     is_buyer = order.buyer_org_id == actor.organization_id and actor.role in BUYING_ROLES

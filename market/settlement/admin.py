@@ -75,12 +75,13 @@ class ReadCaptures:
     """How captures look, on every site."""
 
     icon = "call_split"
-    list_display = ("order", GROSS, NET, COMMISSION, VAT, "schedule", "captured_at")
+    list_display = ("order", "charge", GROSS, NET, COMMISSION, VAT, "schedule", "captured_at")
     list_filter = (("captured_at", BusinessDayFilter), "taxpayer_type")
-    list_select_related = ("order", "vendor_org", "schedule")
+    list_select_related = ("order", "charge", "vendor_org", "schedule")
     search_fields = ("order__number",)
     fields = (
         "order",
+        "charge",
         "vendor_org",
         GROSS,
         NET,
@@ -116,6 +117,7 @@ class LinesInline(WorkspaceInline):
     hide_title = True
     fields = (
         "order_number",
+        "part",
         yuan("capture__gross", _("gross (yuan)")),
         yuan("capture__net", _("net (yuan)")),
         yuan("capture__commission", _("commission (yuan)")),
@@ -125,11 +127,15 @@ class LinesInline(WorkspaceInline):
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return super().get_queryset(request).select_related("capture__order")
+        return super().get_queryset(request).select_related("capture__order", "capture__charge")
 
     @admin.display(description=_("order number"))
     def order_number(self, line: BatchLine) -> str:
         return line.capture.order.number
+
+    @admin.display(description=_("part of the order"))
+    def part(self, line: BatchLine) -> str:
+        return line.capture.charge.part
 
     @admin.display(description=_("captured"))
     def captured_at(self, line: BatchLine) -> str:

@@ -10,6 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from market.orders.states import HOLDS_ESCROW
+from market.settlement.order_checks import ESCROW, LINES, ORDERS, PARTIES
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -83,91 +84,12 @@ SELECT 'transfer', posted.id::text, posted.business_key,
  WHERE route.kind IS NULL
 """
 
-ESCROW = """
-SELECT 'account', account.id::text, buyer.name || ' escrow', 'money of open orders',
-       coalesce(open.amount, 0), coalesce(account.balance, 0)
-  FROM (
-        SELECT sale.buyer_org_id, sale.currency, sum(sale.amount) AS amount
-          FROM orders_order AS sale
-         WHERE sale.state = ANY(%(holds_escrow)s)
-            OR (
-                sale.state = 'accepted'
-                AND NOT EXISTS (SELECT FROM settlement_capture AS capture WHERE capture.order_id = sale.id)
-               )
-         GROUP BY sale.buyer_org_id, sale.currency
-       ) AS open
-  FULL JOIN (SELECT * FROM ledger_account WHERE kind = 'escrow') AS account
-    ON (account.organization_id, account.currency) = (open.buyer_org_id, open.currency)
-  JOIN accounts_organization AS buyer ON buyer.id = coalesce(account.organization_id, open.buyer_org_id)
- WHERE coalesce(open.amount, 0) <> coalesce(account.balance, 0)
-"""
-
-# An order that had to wait and was cancelled before it was paid never had money in escrow.
-ORDERS = """
-SELECT 'order', coalesce(sale.id, moved.order_id)::text, coalesce(sale.number, 'no such order'),
-       fact.name, fact.expected, fact.found
-  FROM orders_order AS sale
-  FULL JOIN (
-        SELECT subject_id AS order_id,
-               coalesce(sum(amount) FILTER (WHERE kind = 'escrow'), 0) AS escrowed,
-               coalesce(sum(amount) FILTER (WHERE kind = 'release'), 0) AS released,
-               coalesce(sum(amount) FILTER (WHERE kind NOT IN ('escrow', 'release')), 0) AS captured
-          FROM ledger_transfer
-         WHERE subject_type = 'order'
-         GROUP BY subject_id
-       ) AS moved ON moved.order_id = sale.id
-  LEFT JOIN settlement_capture AS capture ON capture.order_id = sale.id
- CROSS JOIN LATERAL (
-        SELECT sale.state IN ('awaiting_approval', 'awaiting_funds', 'expired')
-               OR (
-                   sale.state = 'cancelled'
-                   AND coalesce(sale.approval_due_at, sale.funds_due_at) IS NOT NULL
-                   AND NOT EXISTS (
-                       SELECT FROM audit_auditevent AS proof
-                        WHERE proof.subject_id = sale.id AND proof.name = 'order.paid'
-                   )
-               ) AS unpaid
-       ) AS money
- CROSS JOIN LATERAL (
-        VALUES ('into escrow',
-                CASE WHEN money.unpaid THEN 0 ELSE coalesce(sale.amount, 0) END,
-                coalesce(moved.escrowed, 0)),
-               ('back to the wallet',
-                CASE WHEN sale.state IN ('cancelled', 'refunded') AND NOT money.unpaid THEN sale.amount ELSE 0 END,
-                coalesce(moved.released, 0)),
-               ('captured',
-                CASE WHEN sale.state = 'settled' OR (sale.state = 'accepted' AND capture.id IS NOT NULL)
-                     THEN sale.amount ELSE 0 END,
-                coalesce(moved.captured, 0)),
-               ('divided by its capture',
-                CASE WHEN sale.state = 'settled' THEN sale.amount
-                     WHEN sale.state = 'accepted' THEN coalesce(capture.gross, 0) ELSE 0 END,
-                coalesce(capture.gross, 0))
-       ) AS fact (name, expected, found)
- WHERE fact.expected <> fact.found
-"""
-
-PARTIES = """
-SELECT 'transfer', posted.id::text, posted.business_key, 'money of an order between others than its parties',
-       0, posted.amount
-  FROM ledger_transfer AS posted
-  JOIN orders_order AS sale ON sale.id = posted.subject_id
-  JOIN ledger_account AS debit ON debit.id = posted.debit_account_id
-  JOIN ledger_account AS credit ON credit.id = posted.credit_account_id
- WHERE posted.subject_type = 'order'
-   AND (
-        posted.currency <> sale.currency
-        OR debit.organization_id <> sale.buyer_org_id
-        OR credit.organization_id
-           <> CASE WHEN posted.kind IN ('escrow', 'release') THEN sale.buyer_org_id ELSE sale.vendor_org_id END
-       )
-"""
-
 # A part may be off its exact share by less than a fen (largest remainder), and by no more.
 CAPTURES = """
-SELECT 'capture', capture.id::text, sale.number, fact.name, fact.expected, fact.found
+SELECT 'capture', capture.id::text, sale.number || ' ' || charge.part, fact.name, fact.expected, fact.found
   FROM settlement_capture AS capture
   JOIN orders_order AS sale ON sale.id = capture.order_id
+  JOIN orders_charge AS charge ON charge.id = capture.charge_id
   JOIN settlement_feeschedule AS schedule ON schedule.id = capture.schedule_id
   LEFT JOIN (
         SELECT tx_id,
@@ -184,7 +106,7 @@ SELECT 'capture', capture.id::text, sale.number, fact.name, fact.expected, fact.
                END AS vat_bps
        ) AS rate
  CROSS JOIN LATERAL (
-        VALUES ('gross', sale.amount::numeric, capture.gross::numeric),
+        VALUES ('gross', charge.amount::numeric, capture.gross::numeric),
                ('sum of parts', capture.gross, capture.net + capture.commission + capture.vat),
                ('net posted', capture.net, coalesce(posted.net, 0)),
                ('commission posted', capture.commission, coalesce(posted.commission, 0)),
@@ -201,8 +123,10 @@ SELECT 'capture', capture.id::text, sale.number, fact.name, fact.expected, fact.
                           < 10000 + rate.vat_bps
                      THEN round(capture.gross::numeric * rate.vat_bps / (10000 + rate.vat_bps))
                      ELSE capture.vat END),
-               ('for another vendor or in another currency', 0,
-                ((capture.vendor_org_id, capture.currency) <> (sale.vendor_org_id, sale.currency))::int)
+               ('for another order, vendor or in another currency', 0,
+                ((capture.order_id, capture.vendor_org_id, capture.currency)
+                 <> (charge.order_id, charge.vendor_org_id, charge.currency)
+                 OR (capture.vendor_org_id, capture.currency) <> (sale.vendor_org_id, sale.currency))::int)
        ) AS fact (name, expected, found)
  WHERE fact.expected <> fact.found
 """
@@ -227,25 +151,6 @@ SELECT 'batch', batch.id::text, vendor.name || ' ' || to_char(batch.cutoff AT TI
                ('VAT', coalesce(lines.vat, 0), batch.vat)
        ) AS fact (name, expected, found)
  WHERE fact.expected <> fact.found
-"""
-
-LINES = """
-SELECT 'order', sale.id::text, sale.number, fact.name, fact.expected, fact.found
-  FROM orders_order AS sale
-  LEFT JOIN settlement_capture AS capture ON capture.order_id = sale.id
-  LEFT JOIN settlement_batchline AS line ON line.capture_id = capture.id
-  LEFT JOIN settlement_settlementbatch AS batch ON batch.id = line.batch_id
- CROSS JOIN LATERAL (
-        VALUES ('lines of a batch', (sale.state = 'settled' AND sale.amount > 0)::int, (line.id IS NOT NULL)::int),
-               ('in the batch of another vendor, currency or cutoff', 0,
-                (line.id IS NOT NULL AND (
-                    batch.id IS NULL
-                    OR (batch.vendor_org_id, batch.currency) <> (capture.vendor_org_id, capture.currency)
-                    OR line.vendor_org_id <> capture.vendor_org_id
-                    OR capture.captured_at >= batch.cutoff
-                ))::int)
-       ) AS fact (name, expected, found)
- WHERE (sale.state = 'settled' OR line.id IS NOT NULL) AND fact.expected <> fact.found
 """
 
 PAYOUTS = """
@@ -323,11 +228,15 @@ SELECT act.kind, act.id::text, act.label, act.fact, act.expected, act.found
          GROUP BY sale.id
         UNION ALL
         SELECT 'order', capture.order_id, capture.order_id::text, 'net by its evidence',
-               coalesce(sum((proof.payload ->> 'net')::bigint), 0), capture.net
+               coalesce(max(proof.net), 0), sum(capture.net)
           FROM settlement_capture AS capture
-          LEFT JOIN audit_auditevent AS proof
-            ON proof.subject_id = capture.order_id AND proof.name = 'order.captured'
-         GROUP BY capture.id
+          LEFT JOIN (
+                SELECT subject_id, sum((payload ->> 'net')::bigint) AS net
+                  FROM audit_auditevent
+                 WHERE name = 'order.captured'
+                 GROUP BY subject_id
+               ) AS proof ON proof.subject_id = capture.order_id
+         GROUP BY capture.order_id
        ) AS act
  WHERE act.expected <> act.found
 """
@@ -352,7 +261,12 @@ CHECKS = (
         "SELECT count(*) FROM ledger_account WHERE kind = 'escrow'",
         ESCROW,
     ),
-    Check("orders", _("Of each order, money in is money out"), "SELECT count(*) FROM orders_order", ORDERS),
+    Check(
+        "orders",
+        _("Of each order, escrowed is released, captured or held; each charge is captured once"),
+        "SELECT count(*) FROM orders_order",
+        ORDERS,
+    ),
     Check(
         "parties",
         _("An order's money moves between its own parties"),
@@ -361,7 +275,7 @@ CHECKS = (
     ),
     Check(
         "captures",
-        _("A capture is what its order, fee schedule and transfers say"),
+        _("A capture is what its charge, fee schedule and transfers say"),
         "SELECT count(*) FROM settlement_capture",
         CAPTURES,
     ),

@@ -12,7 +12,7 @@ class NoFeeSchedule(BusinessError):
 
 
 class NotCapturable(BusinessError):
-    """The order is unknown or not accepted, or an account is missing; carries ``orders`` with the reason of each."""
+    """The charge is unknown, its order not accepted, or an account missing; ``charges`` has the reason of each."""
 
     code = "not_capturable"
     status = 409

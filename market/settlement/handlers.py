@@ -10,8 +10,8 @@ from market.settlement import jobs, services
 
 
 def capture(job: Job) -> None:
-    """Divide the accepted order's escrow. Asked again, it finds the work done."""
-    services.capture_many(order_ids=[job.subject_id])
+    """Divide the charge's money. Asked again, it finds the work done."""
+    services.capture_many(charge_ids=[job.subject_id])
 
 
 def run(job: Job) -> None:

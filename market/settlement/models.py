@@ -8,7 +8,7 @@ from accounts.states import TaxpayerType
 from market.kernel import clock
 from market.kernel.identifiers import uuid7
 from market.kernel.money import BPS, CURRENCY
-from market.orders.models import Order
+from market.orders.models import Charge, Order
 from market.settlement.states import PayoutHold, PayoutState
 
 
@@ -46,12 +46,13 @@ class FeeSchedule(models.Model):
 
 
 class Capture(models.Model):
-    """WHY: how an accepted order's money was divided, fixed for ever with what divided it: the schedule's version and
+    """WHY: how the money of one charge was divided, fixed for ever with what divided it: the schedule's version and
     the vendor's taxpayer type on that day. Its transfers have its key as their ``tx_id``.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    order = models.OneToOneField(Order, models.PROTECT, related_name="capture", verbose_name=_("order"))
+    charge = models.OneToOneField(Charge, models.PROTECT, related_name="capture", verbose_name=_("charge"))
+    order = models.ForeignKey(Order, models.PROTECT, related_name="captures", verbose_name=_("order"))
     vendor_org = models.ForeignKey(Organization, models.PROTECT, related_name="captures", verbose_name=_("vendor"))
     schedule = models.ForeignKey(FeeSchedule, models.PROTECT, related_name="captures", verbose_name=_("fee schedule"))
     taxpayer_type = models.CharField(_("taxpayer type"), max_length=16, choices=TaxpayerType)

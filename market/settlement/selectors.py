@@ -27,17 +27,20 @@ def schedule_in_force(at: datetime.datetime) -> FeeSchedule:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Sale:
-    """An order with all that its capture needs: the accounts, the fees in force, and whether it is done already."""
+    """A charge with all that its capture needs: its order, the accounts, the fees in force, and whether it is done."""
 
-    id: uuid.UUID
-    number: str
-    state: str
+    charge_id: uuid.UUID
+    part: str
     amount: int
+    is_final: bool
+    order_id: uuid.UUID
+    state: str
     currency: str
     buyer_org_id: uuid.UUID
     vendor_org_id: uuid.UUID
     taxpayer_type: str
     is_captured: bool
+    must_wait: bool
     escrow_id: uuid.UUID | None
     payable_id: uuid.UUID | None
     commission_id: uuid.UUID | None
@@ -49,15 +52,21 @@ class Sale:
 
 
 SALES = """
-SELECT sale.id, sale.number, sale.state, sale.amount, sale.currency, sale.buyer_org_id, sale.vendor_org_id,
-       vendor.taxpayer_type,
-       EXISTS (SELECT FROM settlement_capture WHERE order_id = sale.id) AS is_captured,
+SELECT charge.id AS charge_id, charge.part, charge.amount, charge.is_final, sale.id AS order_id, sale.state,
+       sale.currency, sale.buyer_org_id, sale.vendor_org_id, vendor.taxpayer_type,
+       EXISTS (SELECT FROM settlement_capture WHERE charge_id = charge.id) AS is_captured,
+       charge.is_final AND charge.amount = 0 AND EXISTS (
+           SELECT FROM orders_charge AS other
+            WHERE other.order_id = sale.id AND other.amount > 0
+              AND NOT EXISTS (SELECT FROM settlement_capture WHERE charge_id = other.id)
+       ) AS must_wait,
        escrow.id AS escrow_id, payable.id AS payable_id, commission.id AS commission_id, vat.id AS vat_id,
        schedule.id AS schedule_id, schedule.version AS schedule_version, schedule.commission_bps,
        CASE vendor.taxpayer_type
             WHEN 'small_scale' THEN schedule.vat_small_scale_bps ELSE schedule.vat_general_bps
        END AS vat_bps
-  FROM orders_order AS sale
+  FROM orders_charge AS charge
+  JOIN orders_order AS sale ON sale.id = charge.order_id
   JOIN accounts_organization AS vendor ON vendor.id = sale.vendor_org_id
   LEFT JOIN (
         SELECT * FROM settlement_feeschedule WHERE effective_from <= %s
@@ -72,14 +81,14 @@ SELECT sale.id, sale.number, sale.state, sale.amount, sale.currency, sale.buyer_
      = (sale.vendor_org_id, 'commission', sale.currency)
   LEFT JOIN ledger_account AS vat
     ON (vat.organization_id, vat.kind, vat.currency) = (sale.vendor_org_id, 'vat', sale.currency)
- WHERE sale.id = ANY(%s::uuid[])
+ WHERE charge.id = ANY(%s::uuid[])
 """
 
 
-def sales(order_ids: Sequence[uuid.UUID], at: datetime.datetime) -> list[Sale]:
-    """These orders with what their capture at the moment ``at`` needs: one query, the schedule in force included."""
+def sales(charge_ids: Sequence[uuid.UUID], at: datetime.datetime) -> list[Sale]:
+    """These charges with what their capture at the moment ``at`` needs: one query, the schedule in force included."""
     with connection.cursor() as cursor:
-        cursor.execute(SALES, [at, list(order_ids)])
+        cursor.execute(SALES, [at, list(charge_ids)])
         return [Sale(*row) for row in cursor.fetchall()]
 
 
@@ -97,7 +106,7 @@ def fee_schedules() -> QuerySet[FeeSchedule]:
 
 def captures_visible_to(actor: Actor) -> QuerySet[Capture]:
     """Captures with what a line about them shows."""
-    return _own(Capture.objects.select_related("order", "vendor_org", "schedule"), actor)
+    return _own(Capture.objects.select_related("order", "charge", "vendor_org", "schedule"), actor)
 
 
 def batches_visible_to(actor: Actor) -> QuerySet[SettlementBatch]:
@@ -114,8 +123,9 @@ def batch_visible_to(actor: Actor, batch_id: uuid.UUID) -> SettlementBatch:
 
 
 def lines_of(batch: SettlementBatch) -> QuerySet[BatchLine]:
-    """The lines of a batch with capture, order and fee schedule."""
-    return BatchLine.objects.filter(batch=batch).select_related("capture__order", "capture__schedule")
+    """The lines of a batch with capture, charge, order and fee schedule."""
+    related = ("capture__order", "capture__charge", "capture__schedule")
+    return BatchLine.objects.filter(batch=batch).select_related(*related)
 
 
 def payouts_visible_to(actor: Actor) -> QuerySet[Payout]:

@@ -110,7 +110,7 @@ def test_accept_many_times_at_once():
         if answer.status_code == 409:
             assert (answer.json()["state"], answer.json()["legal_moves"]) == ("accepted", ["settled"])
     assert acts(order, "order.accepted") == 1
-    assert Job.objects.filter(kind=jobs.CAPTURE, key=str(order.id)).count() == 1
+    assert Job.objects.filter(kind=jobs.CAPTURE, subject_id=order.charges.get().id).count() == 1
 
 
 def test_accept_against_the_end_of_the_acceptance_period():
@@ -129,7 +129,7 @@ def test_accept_against_the_end_of_the_acceptance_period():
         else:
             assert by_itself == 0
         assert acts(order, "order.accepted") == 1
-        assert Job.objects.filter(kind=jobs.CAPTURE, key=str(order.id)).count() == 1
+        assert Job.objects.filter(kind=jobs.CAPTURE, subject_id=order.charges.get().id).count() == 1
 
 
 def test_several_beats_accept_each_order_once(monkeypatch):

@@ -380,7 +380,9 @@ def test_accepting_asks_for_capture_and_leaves_the_money_in_escrow():
     services.accept(actor=buyer(market), order_id=order.id)
     order.refresh_from_db()
     assert order.state == OrderState.ACCEPTED and order.accepted_at
-    assert Job.objects.get(kind=jobs.CAPTURE).key == str(order.id)
+    charge = order.charges.get()
+    assert (charge.part, charge.amount, charge.is_final) == ("whole", 10_000, True)
+    assert Job.objects.get(kind=jobs.CAPTURE).key == str(charge.id)
     assert money(market) == (90_000, 10_000)
     with pytest.raises(IllegalTransition):
         services.accept(actor=buyer(market), order_id=order.id)

@@ -81,7 +81,8 @@ class Lives(TestCase):
             assert sums["held"] == (order.amount if is_held else 0)
             assert sums["escrowed"] == order.amount == sums["held"] + sums["returned"]
             wants_capture = order.state in (OrderState.ACCEPTED, OrderState.SETTLED)
-            assert Job.objects.filter(kind=jobs.CAPTURE, key=str(order.id)).exists() == wants_capture
+            charges = order.charges.values_list("id", flat=True)
+            assert Job.objects.filter(kind=jobs.CAPTURE, subject_id__in=charges).exists() == wants_capture
             assert Job.objects.filter(kind=jobs.DELIVER, subject_id=order.id).count() == order.delivery_tries
         assert money(market) == (FUNDS - held, held)
         assert sum(account.amount for account in accounts_visible_to(SYSTEM)) == 0

@@ -34,7 +34,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+08:00")
 def test_transactions_tell_the_whole_story_of_an_order(market, auditor):
     order = trades.whole_trade(market)
     (line,) = lines(export(auditor))
-    capture, payout = order.capture, Payout.objects.get()
+    capture, payout = order.captures.get(), Payout.objects.get()
     assert line["order_number"] == order.number
     assert line["buyer_name"] == market.buyer.name
     assert line["vendor_uscc"] == market.vendor.uscc

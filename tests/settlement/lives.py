@@ -7,9 +7,9 @@ from market.kernel import clock
 from market.kernel.actors import SYSTEM
 from market.orders import services as orders
 from market.settlement.models import Payout
-from market.settlement.services import bounce_payout, capture_many, confirm_payout, run_settlement, send_payout
+from market.settlement.services import bounce_payout, confirm_payout, run_settlement, send_payout
 from tests import factories
-from tests.settlement.trades import market_with_fees
+from tests.settlement.trades import capture_orders, market_with_fees
 
 _references = itertools.count(1)
 
@@ -47,7 +47,7 @@ def accept(market: factories.Market, order_id: uuid.UUID) -> None:
 
 
 def capture(market: factories.Market, order_id: uuid.UUID) -> None:
-    capture_many(order_ids=[order_id])
+    capture_orders([order_id])
 
 
 def completed(market: factories.Market, count: int = 1) -> list[uuid.UUID]:

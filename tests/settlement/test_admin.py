@@ -12,10 +12,10 @@ from market.kernel import clock
 from market.kernel.actors import SYSTEM
 from market.ledger.states import AccountKind
 from market.settlement.models import Capture, FeeSchedule, Payout, SettlementBatch
-from market.settlement.services import capture_many, run_settlement
+from market.settlement.services import run_settlement
 from market.settlement.states import PayoutState
 from tests import factories
-from tests.settlement.trades import accepted_orders, market_with_fees
+from tests.settlement.trades import accepted_orders, capture_orders, market_with_fees
 
 pytestmark = pytest.mark.django_db
 MODELS = ("feeschedule", "capture", "settlementbatch", "payout")
@@ -33,7 +33,7 @@ def operator(client, market):
 
 
 def settled(market: factories.Market, amounts: list[int], **more) -> SettlementBatch:
-    capture_many(order_ids=accepted_orders(market, amounts, **more))
+    capture_orders(accepted_orders(market, amounts, **more))
     run_settlement(actor=SYSTEM, cutoff=clock.now())
     return SettlementBatch.objects.first()
 
@@ -192,7 +192,7 @@ class TestPages:
         assert page.count("field-order_number") < 60
 
     def test_the_first_page_tells_what_is_owed(self, client, market):
-        capture_many(order_ids=accepted_orders(market, [10_000]))
+        capture_orders(accepted_orders(market, [10_000]))
         pages = [("operator", market.operator, "Owed to vendors"), ("vendor", market.vendor_finance, "Owed to you")]
         for site, who, title in pages:
             client.force_login(who.user)

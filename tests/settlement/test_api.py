@@ -11,16 +11,16 @@ from market.kernel import clock
 from market.kernel.actors import SYSTEM
 from market.kernel.identifiers import uuid7
 from market.settlement.models import BatchLine, Payout, SettlementBatch
-from market.settlement.services import bounce_payout, capture_many, create_fee_schedule, run_settlement
+from market.settlement.services import bounce_payout, create_fee_schedule, run_settlement
 from tests import factories
-from tests.settlement.trades import accepted_orders, market_with_fees
+from tests.settlement.trades import accepted_orders, capture_orders, market_with_fees
 
 ROOT = "/api/v1/settlement"
 LISTS = ("batches", "payouts", "fee-schedules")
 
 
 def settled(market: factories.Market, amounts: list[int], **more) -> SettlementBatch:
-    capture_many(order_ids=accepted_orders(market, amounts, **more))
+    capture_orders(accepted_orders(market, amounts, **more))
     run_settlement(actor=SYSTEM, cutoff=clock.now())
     return SettlementBatch.objects.first()
 

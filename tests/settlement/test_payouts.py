@@ -17,10 +17,10 @@ from market.ledger.models import Transfer
 from market.ledger.states import AccountKind, TransferKind
 from market.settlement.errors import PayoutHeld
 from market.settlement.models import Payout
-from market.settlement.services import bounce_payout, capture_many, confirm_payout, run_settlement, send_payout
+from market.settlement.services import bounce_payout, confirm_payout, run_settlement, send_payout
 from market.settlement.states import PayoutHold, PayoutState
 from tests import factories
-from tests.settlement.trades import accepted_orders, collected, market_with_fees
+from tests.settlement.trades import accepted_orders, capture_orders, collected, market_with_fees
 
 REASON = "AC01 the account number does not exist"
 
@@ -28,7 +28,7 @@ REASON = "AC01 the account number does not exist"
 def payout_of(market: factories.Market, *, bank_account: str = "6222000000000001") -> Payout:
     """A payout of 89.34 yuan: sent, or pending when the vendor has no bank account."""
     Organization.objects.filter(id=market.vendor.id).update(bank_account=bank_account)
-    capture_many(order_ids=accepted_orders(market, [10_000]))
+    capture_orders(accepted_orders(market, [10_000]))
     run_settlement(actor=SYSTEM, cutoff=clock.now())
     return Payout.objects.get(vendor_org=market.vendor)
 

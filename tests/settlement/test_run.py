@@ -24,10 +24,10 @@ from market.outbox.models import Job
 from market.outbox.states import JobState
 from market.settlement import jobs, tasks
 from market.settlement.models import BatchLine, Payout, SettlementBatch
-from market.settlement.services import ask_for_run, capture_many, cutoff_due, run_settlement
+from market.settlement.services import ask_for_run, cutoff_due, run_settlement
 from market.settlement.states import PayoutHold, PayoutState
 from tests import factories
-from tests.settlement.trades import accepted_orders, collected, market_with_fees
+from tests.settlement.trades import accepted_orders, capture_orders, collected, market_with_fees
 
 SECOND = datetime.timedelta(seconds=1)
 DAY = datetime.timedelta(days=1)
@@ -35,7 +35,7 @@ DAY = datetime.timedelta(days=1)
 
 def captured(market: factories.Market, amounts: list[int], **more) -> list:
     order_ids = accepted_orders(market, amounts, **more)
-    capture_many(order_ids=order_ids)
+    capture_orders(order_ids)
     return order_ids
 
 

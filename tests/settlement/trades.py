@@ -16,10 +16,11 @@ from market.kernel.identifiers import short_code, uuid7
 from market.ledger.models import Account
 from market.ledger.services import transfer
 from market.ledger.states import AccountKind, TransferKind
-from market.orders.models import Order
+from market.orders.models import Charge, Order
+from market.orders.services.charging import WHOLE, charge
 from market.orders.states import OrderState
 from market.settlement.models import FeeSchedule
-from market.settlement.services import create_fee_schedule
+from market.settlement.services import capture_many, create_fee_schedule
 from tests import factories
 
 
@@ -30,7 +31,7 @@ def accepted_orders(
     offer = offer or market.offer
     revision_id = offer.product.revisions.values_list("id", flat=True).get()
     wallet, escrow = (account_of(market.buyer, kind) for kind in (AccountKind.WALLET, AccountKind.ESCROW))
-    made, moved, proofs = [], [], []
+    made, charges, moved, proofs = [], [], [], []
     for amount in amounts:
         order_id = uuid7()
         made.append(
@@ -52,6 +53,7 @@ def accepted_orders(
                 accepted_at=clock.now(),
             )
         )
+        charges.append(charge(made[-1], part=WHOLE, amount=amount, is_final=True))
         if amount:
             moved.append(
                 transfer(
@@ -65,9 +67,15 @@ def accepted_orders(
             )
         proofs.append(event("order.placed", actor=SYSTEM, subject=("order", order_id), payload={"amount": amount}))
     with transaction.atomic():
-        for rows in (made, moved, proofs):
+        for rows in (made, charges, moved, proofs):
             copy_together(rows)
     return [order.id for order in made]
+
+
+def capture_orders(order_ids: Sequence[uuid.UUID]) -> int:
+    """Capture every charge of these orders, in the order given; returns how many were divided."""
+    charges = dict(Charge.objects.filter(order__in=order_ids).values_list("order_id", "id"))
+    return capture_many(charge_ids=[charges[order_id] for order_id in order_ids if order_id in charges])
 
 
 def account_of(organization: Organization, kind: str) -> Account:

@@ -1,6 +1,7 @@
 """The tables of orders, whichever file of this package they stand in."""
 
+from market.orders.models.charges import Charge
 from market.orders.models.limits import SpendingLimit
 from market.orders.models.orders import Order, OrderTerms
 
-__all__ = ["Order", "OrderTerms", "SpendingLimit"]
+__all__ = ["Charge", "Order", "OrderTerms", "SpendingLimit"]

@@ -1,6 +1,7 @@
 """Acceptance, by the buyer or by the end of the acceptance period, and the end of a trade."""
 
 import datetime
+import itertools
 import uuid
 from collections.abc import Iterable
 
@@ -11,16 +12,14 @@ from market.kernel.actors import SYSTEM, Actor
 from market.kernel.database import copy_together, insert_together
 from market.kernel.errors import NotFound
 from market.kernel.locks import lock_in_order
-from market.orders import jobs
 from market.orders.models import Order
+from market.orders.services.charging import due_at_acceptance
 from market.orders.services.steps import BATCH, AlsoInsert, evidence, lock_for_buyer, move
 from market.orders.states import ORDER_MOVES, OrderState
-from market.outbox.models import Job
-from market.outbox.services import job
 
 
 def accept(*, actor: Actor, order_id: uuid.UUID, also_insert: AlsoInsert = None) -> Order:
-    """The buyer accepts what was delivered; the escrow will be divided by the settlement room.
+    """The buyer accepts what was delivered: it is charged, or the contract that runs begins (``due_at_acceptance``).
 
     Raises ``IllegalTransition`` unless the order is delivered, ``Forbidden``, ``NotFound``.
     """
@@ -31,7 +30,7 @@ def accept(*, actor: Actor, order_id: uuid.UUID, also_insert: AlsoInsert = None)
         move(order, OrderState.ACCEPTED, accepted_at=clock.now())
         insert_together(
             evidence("order.accepted", actor, order, automatic=False),
-            _capture(order),
+            due_at_acceptance(order),
             also_insert(order) if also_insert else None,
         )
     return order
@@ -53,21 +52,18 @@ def _accept_batch() -> int:
     with transaction.atomic():
         overdue = list(
             Order.objects.filter(state=OrderState.DELIVERED, acceptance_due_at__lte=now)
+            .select_related("offer")
             .order_by("acceptance_due_at")
-            .select_for_update(skip_locked=True, no_key=True)[:BATCH]
+            .select_for_update(of=("self",), skip_locked=True, no_key=True)[:BATCH]
         )
         Order.objects.filter(id__in=[order.id for order in overdue], state=OrderState.DELIVERED).update(
             state=OrderState.ACCEPTED, accepted_at=now
         )
         insert_together(
             [evidence("order.accepted", SYSTEM, order, automatic=True) for order in overdue],
-            [_capture(order) for order in overdue],
+            itertools.chain.from_iterable(due_at_acceptance(order) for order in overdue),
         )
     return len(overdue)
-
-
-def _capture(order: Order) -> Job:
-    return job(jobs.CAPTURE, key=str(order.id), subject_id=order.id)
 
 
 def mark_settled(*, order_ids: Iterable[uuid.UUID]) -> int:

@@ -3,19 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import F, FilteredRelation, Q, QuerySet
+from django.db.models import BigIntegerField, Case, F, FilteredRelation, OuterRef, Q, QuerySet, Subquery, Sum, When
+from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
 from market.orders.models import Order
 from market.reports.exporters.base import Exporter, moment, money, plain, text
 from market.reports.exporters.parameters import TransactionParameters, given, within
+from market.settlement.models import Capture
 from market.settlement.states import PayoutState
 
-PAYOUTS = "capture__batch_line__batch__payouts"
+LAST_BATCH = "last_charge__capture__batch_line__batch"
+PAYOUTS = f"{LAST_BATCH}__payouts"
 
 
 def rows(parameters: Mapping[str, Any]) -> QuerySet[Order]:
-    """Orders placed in the period. A batch has one payout that has not bounced, at most: no line is doubled."""
+    """Orders placed in the period. An order has one final charge, a batch one payout that has not bounced, at most: no
+    line is doubled."""
     return Order.objects.filter(
         within("placed_at", parameters.get("date_from"), parameters.get("date_until")),
         given(
@@ -25,7 +29,19 @@ def rows(parameters: Mapping[str, Any]) -> QuerySet[Order]:
                 "state": parameters.get("state"),
             }
         ),
-    ).annotate(living_payout=FilteredRelation(PAYOUTS, condition=~Q(**{f"{PAYOUTS}__state": PayoutState.BOUNCED})))
+    ).annotate(
+        last_charge=FilteredRelation("charges", condition=Q(charges__is_final=True)),
+        living_payout=FilteredRelation(PAYOUTS, condition=~Q(**{f"{PAYOUTS}__state": PayoutState.BOUNCED})),
+    )
+
+
+def captured(part: str) -> Case:
+    """What was captured of an order: by its one capture, or by all of an order that is charged in parts."""
+    sums = Capture.objects.filter(order=OuterRef("pk")).order_by().values("order").annotate(total=Sum(part))
+    return Case(
+        When(offer__months=0, then=F(f"last_charge__capture__{part}")),
+        default=Cast(Subquery(sums.values("total")), BigIntegerField()),
+    )
 
 
 TRANSACTIONS = Exporter(
@@ -55,13 +71,13 @@ TRANSACTIONS = Exporter(
         moment("delivered_at", "delivered_at"),
         moment("accepted_at", "accepted_at"),
         moment("closed_at", "closed_at"),
-        moment("captured_at", "capture__captured_at"),
-        *money("net", "capture__net"),
-        *money("commission", "capture__commission"),
-        *money("vat", "capture__vat"),
+        moment("captured_at", "last_charge__capture__captured_at"),
+        *money("net", captured("net")),
+        *money("commission", captured("commission")),
+        *money("vat", captured("vat")),
         text("client_reference", "client_reference"),
         plain("terms_sha256", "terms_sha256"),
-        moment("settlement_cutoff", "capture__batch_line__batch__cutoff"),
+        moment("settlement_cutoff", f"{LAST_BATCH}__cutoff"),
         plain("payout_reference", "living_payout__reference"),
         plain("payout_state", "living_payout__state"),
     ),

@@ -28,6 +28,7 @@ _BATCH = {
 _LINE = {
     "id": "019b0f10-1a2b-7c3d-9e4f-5a6b7c8d9e20",
     "order": {"id": "019b0a54-9c1e-7d3a-8f57-2b9d3c1e7a10", "number": "QS20261123-B2K7QXWJNA"},
+    "part": "whole",
     "gross": 10000,
     "net": 8934,
     "commission": 500,

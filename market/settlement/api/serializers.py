@@ -89,10 +89,13 @@ class LineOrderSerializer(serializers.Serializer):
 
 
 class LineSerializer(serializers.Serializer):
-    """One captured order in a batch, and what divided its money."""
+    """One captured charge in a batch, and what divided its money."""
 
     id = serializers.UUIDField()
     order = LineOrderSerializer(source="capture.order")
+    part = serializers.CharField(
+        source="capture.charge.part", help_text="`whole`, or which part of an order that is charged in parts."
+    )
     gross = serializers.IntegerField(source="capture.gross")
     net = serializers.IntegerField(source="capture.net")
     commission = serializers.IntegerField(source="capture.commission")

@@ -54,7 +54,7 @@ class BatchDetail(GenericAPIView):
     @extend_schema(
         operation_id="settlement_batches_read",
         summary="Read a settlement batch",
-        description="With its payments and a page of its lines: one for each captured order. `lines.next` leads to "
+        description="With its payments and a page of its lines: one for each captured charge. `lines.next` leads to "
         "the next page of lines, under this address.",
         tags=TAGS,
         responses={200: serializers.BatchDetailSerializer, **problems(404, 422)},

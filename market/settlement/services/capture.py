@@ -1,4 +1,4 @@
-"""An accepted order's escrow becomes the vendor's, the exchange's and the tax office's."""
+"""A charge's money, out of escrow, becomes the vendor's, the exchange's and the tax office's."""
 
 import datetime
 import uuid
@@ -23,32 +23,31 @@ from market.settlement.models import Capture
 from market.settlement.selectors import Sale, sales
 
 Rows = tuple[list[Capture], list[Transfer], list[AuditEvent]]
-"""What the capture of one order inserts."""
+"""What the capture of one charge inserts."""
 
 CHUNK = 500
-"""Orders a transaction: few enough to let others at the same accounts soon, many enough to make a trip worth it."""
+"""Charges a transaction: few enough to let others at the same accounts soon, many enough to make a trip worth it."""
 
 
-def capture_many(*, order_ids: Sequence[uuid.UUID]) -> int:
-    """Divide the escrow of accepted orders into the vendor's net, commission and VAT; returns how many were divided.
+def capture_many(*, charge_ids: Sequence[uuid.UUID]) -> int:
+    """Divide charges of accepted orders into the vendor's net, commission and VAT; returns how many were divided.
 
-    An order that has been captured before, or is settled, is left as it is: calling again does no harm, and where two
-    race the database refuses the second capture. A free order has nothing to divide and is settled at once. Each
-    chunk of ``CHUNK`` orders is a transaction unless the caller has opened one.
+    A charge that has been captured before is left as it is: calling again does no harm, and where two race the database
+    refuses the second capture. A charge of nothing has nothing to divide; when it is the order's final one, the order
+    is settled at once. Each chunk of ``CHUNK`` charges is a transaction unless the caller has opened one.
 
-    Raises ``NotCapturable`` naming the orders that are unknown, not accepted or lack an account, ``NoFeeSchedule``;
-    nothing of the chunk has happened then.
+    Raises ``NotCapturable`` naming the charges that are unknown, of an order that is not accepted, lack an account, or
+    would end a trade of which other charges are open; ``NoFeeSchedule``; nothing of the chunk has happened then.
     """
-    return sum(_capture(order_ids[start : start + CHUNK]) for start in range(0, len(order_ids), CHUNK))
+    return sum(_capture(charge_ids[start : start + CHUNK]) for start in range(0, len(charge_ids), CHUNK))
 
 
-def _capture(order_ids: Sequence[uuid.UUID]) -> int:
+def _capture(charge_ids: Sequence[uuid.UUID]) -> int:
     now = clock.now()
-    found = sales(order_ids, now)
-    _require_capturable(order_ids, found)
-    open_sales = [sale for sale in found if sale.state == OrderState.ACCEPTED and not sale.is_captured]
-    paid = [sale for sale in open_sales if sale.amount]
-    free = [sale.id for sale in open_sales if not sale.amount]
+    found = sales(charge_ids, now)
+    _require_capturable(charge_ids, found)
+    paid = [sale for sale in found if sale.amount and not sale.is_captured]
+    free = [sale.order_id for sale in found if sale.is_final and not sale.amount and sale.state == OrderState.ACCEPTED]
     # No savepoint inside a caller's transaction: what the database refuses fails the caller, and saves it two trips.
     with posting(), transaction.atomic(savepoint=False):
         _insert([_rows_of(sale, now) for sale in paid])
@@ -57,24 +56,26 @@ def _capture(order_ids: Sequence[uuid.UUID]) -> int:
     return len(paid)
 
 
-def _require_capturable(order_ids: Sequence[uuid.UUID], found: Sequence[Sale]) -> None:
-    problems = {str(order_id): _("unknown") for order_id in set(order_ids) - {sale.id for sale in found}}
+def _require_capturable(charge_ids: Sequence[uuid.UUID], found: Sequence[Sale]) -> None:
+    problems = {str(charge_id): _("unknown") for charge_id in set(charge_ids) - {sale.charge_id for sale in found}}
     for sale in found:
         if sale.state not in (OrderState.ACCEPTED, OrderState.SETTLED):
-            problems[str(sale.id)] = _("it is %(state)s, not accepted") % {"state": sale.state}
+            problems[str(sale.charge_id)] = _("its order is %(state)s, not accepted") % {"state": sale.state}
+        elif sale.must_wait:
+            problems[str(sale.charge_id)] = _("the order's other charges are not captured yet")
         elif sale.amount and None in (sale.escrow_id, sale.payable_id, sale.commission_id, sale.vat_id):
-            problems[str(sale.id)] = _("the buyer or the vendor has no account in %(currency)s yet") % {
+            problems[str(sale.charge_id)] = _("the buyer or the vendor has no account in %(currency)s yet") % {
                 "currency": sale.currency
             }
     if problems:
-        text = "; ".join(f"{order_id}: {problem}" for order_id, problem in sorted(problems.items())[:5])
-        raise NotCapturable(text, orders=problems)
+        text = "; ".join(f"{charge_id}: {problem}" for charge_id, problem in sorted(problems.items())[:5])
+        raise NotCapturable(text, charges=problems)
     if any(sale.amount and sale.schedule_id is None for sale in found):
         raise NoFeeSchedule(_("Create one with manage.py fee_schedule, or in the operators' workspace."))
 
 
 def _insert(captured: Sequence[Rows]) -> None:
-    """One order's rows in one round trip; many orders' by three COPYs, which take a fifth of the time."""
+    """One charge's rows in one round trip; many charges' by three COPYs, which take a fifth of the time."""
     if len(captured) == 1:
         insert_together(*captured[0])
         return
@@ -87,7 +88,8 @@ def _insert(captured: Sequence[Rows]) -> None:
 def _rows_of(sale: Sale, now: datetime.datetime) -> Rows:
     parts = divide(sale.amount, commission_bps=sale.commission_bps, vat_bps=sale.vat_bps)
     capture = Capture(
-        order_id=sale.id,
+        charge_id=sale.charge_id,
+        order_id=sale.order_id,
         vendor_org_id=sale.vendor_org_id,
         schedule_id=sale.schedule_id,
         taxpayer_type=sale.taxpayer_type,
@@ -109,8 +111,8 @@ def _rows_of(sale: Sale, now: datetime.datetime) -> Rows:
             credit=credit,
             amount=amount,
             kind=kind,
-            subject=("order", sale.id),
-            business_key=f"order:{sale.id}:capture:{name}",
+            subject=("order", sale.order_id),
+            business_key=f"order:{sale.order_id}:capture:{sale.part}:{name}",
             tx_id=capture.id,
             currency=sale.currency,
         )
@@ -120,11 +122,13 @@ def _rows_of(sale: Sale, now: datetime.datetime) -> Rows:
     proof = event(
         "order.captured",
         actor=SYSTEM,
-        subject=("order", sale.id),
+        subject=("order", sale.order_id),
         on_behalf_of=sale.vendor_org_id,
         buyer_org_id=sale.buyer_org_id,
         vendor_org_id=sale.vendor_org_id,
         payload={
+            "charge": str(sale.charge_id),
+            "part": sale.part,
             "gross": sale.amount,
             "net": parts.net,
             "commission": parts.commission,

@@ -101,9 +101,9 @@ def run_settlement(
     """Settle everything captured before ``cutoff`` that is in no batch yet: one batch a vendor and currency.
 
     Each batch gets its lines, its evidence and a payout, which is sent at once unless the vendor has no bank account
-    or is not verified (it then waits and says why); its orders are settled. Vendors are taken a slice a transaction,
-    ``heartbeat`` is called before each: a run that dies is finished by the next one. Again, or twice at once, with the
-    same cutoff: nothing new.
+    or is not verified (it then waits and says why); the orders whose last charge it pays are settled. Vendors are taken
+    a slice a transaction, ``heartbeat`` is called before each: a run that dies is finished by the next one. Again, or
+    twice at once, with the same cutoff: nothing new.
 
     Raises ``InvalidInput`` for a cutoff that has not come yet, ``Forbidden``.
     """
@@ -170,7 +170,8 @@ def _settle(actor: Actor, cutoff: datetime.datetime, vendor_ids: list[uuid.UUID]
 
 
 def _mark_orders(made: Sequence[SettlementBatch]) -> None:
-    lines = BatchLine.objects.filter(batch__in=[batch.id for batch in made])
+    """The trades whose last charge is paid by these batches are over."""
+    lines = BatchLine.objects.filter(batch__in=[batch.id for batch in made], capture__charge__is_final=True)
     order_ids = lines.values_list("capture__order_id", flat=True).order_by("capture__order_id")
     chunk: list[uuid.UUID] = []
     for order_id in order_ids.iterator(chunk_size=ORDERS_A_STATEMENT):
