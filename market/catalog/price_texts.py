@@ -77,19 +77,23 @@ def sentences(offer: Offer) -> dict[str, str]:
 
 def sentence(offer: Offer) -> str:
     """The price in words, in the language of the moment: short where it is simple, whole where it is not."""
-    rule = offer.price_rule()
+    return rule_sentence(offer.price_rule(), offer.currency, offer.includes_later_revisions)
+
+
+def rule_sentence(rule: PriceRule, currency: str, includes_later_revisions: bool = False) -> str:
+    """A price rule in words, in the language of the moment."""
     if rule.model == PriceModel.FREE:
         return _("free")
-    return _(", ").join(_clauses(rule, offer))
+    return _(", ").join(_clauses(rule, currency, includes_later_revisions))
 
 
-def _clauses(rule: PriceRule, offer: Offer) -> list[str]:
+def _clauses(rule: PriceRule, currency: str, includes_later_revisions: bool) -> list[str]:
     if rule.model == PriceModel.METERED:
-        return _metered(rule, offer.currency)
-    money = f"{offer.currency} {to_text(rule.amount)}"
+        return _metered(rule, currency)
+    money = f"{currency} {to_text(rule.amount)}"
     if rule.model == PriceModel.ONE_OFF:
-        return [scale_text(rule, _("unit"), offer.currency)] if rule.tiers else [money]
-    price = scale_text(rule, _("unit"), offer.currency) if rule.tiers else money
+        return [scale_text(rule, _("unit"), currency)] if rule.tiers else [money]
+    price = scale_text(rule, _("unit"), currency) if rule.tiers else money
     clauses = [
         ngettext("%(price)s a month for %(months)d month", "%(price)s a month for %(months)d months", rule.months)
         % {"price": price, "months": rule.months},
@@ -98,7 +102,7 @@ def _clauses(rule: PriceRule, offer: Offer) -> list[str]:
     ]
     if rule.renewal_notice_days is not None:
         clauses.append(_("renewed unless ended %(days)d days before") % {"days": rule.renewal_notice_days})
-    if offer.includes_later_revisions:
+    if includes_later_revisions:
         clauses.append(_("with all revisions published within the term"))
     return clauses
 

@@ -7,7 +7,7 @@ is summed in these and rounded half up to a whole fen once, per month and order.
 import calendar
 import dataclasses
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from market.catalog.states import PriceModel, TierMode
@@ -278,6 +278,12 @@ def as_document(rule: PriceRule) -> dict[str, Any]:
         document["tiers"] = [tier_document(tier) for tier in rule.tiers]
         document.pop("unit_price" if rule.model == PriceModel.METERED else "amount")
     return document
+
+
+def from_document(document: Mapping[str, Any]) -> PriceRule:
+    """The rule that ``as_document`` wrote: its exact inverse. Raises ``TypeError`` for members it does not know."""
+    members = {name: value for name, value in document.items() if name != "tiers"}
+    return PriceRule(**members, tiers=tuple(Tier(**tier) for tier in document.get("tiers", ())))
 
 
 def tier_document(tier: Tier) -> dict[str, int | None]:

@@ -95,10 +95,13 @@ def order_by_reference(actor: Actor, client_reference: str) -> Order | None:
     return Order.objects.filter(buyer_org=actor.organization_id, client_reference=client_reference).first()
 
 
-def terms_of(actor: Actor, order_id: uuid.UUID) -> OrderTerms:
-    """The terms in force of a visible order: the newest version. Raises ``NotFound``."""
+def terms_of(actor: Actor, order_id: uuid.UUID, version: int | None = None) -> OrderTerms:
+    """The terms of a visible order: those in force, or an earlier ``version``. Raises ``NotFound``."""
     visible = orders_visible_to(actor).filter(id=order_id)
-    terms = OrderTerms.objects.filter(order__in=visible.values("id")).order_by("-version").first()
+    versions = OrderTerms.objects.filter(order__in=visible.values("id"))
+    if version is not None:
+        versions = versions.filter(version=version)
+    terms = versions.order_by("-version").first()
     if terms is None:
         raise NotFound
     return terms

@@ -26,6 +26,8 @@ GET    orders/<uuid:order_id>                           200 404 200 404 200 404 
 POST   orders/<uuid:order_id>/accept                    409 404 403 403 403 403 403 403 403
 POST   orders/<uuid:order_id>/approve                   403 403 403 403 403 404 403 403 403
 POST   orders/<uuid:order_id>/cancel                    409 404 403 403 403 403 403 403 403
+GET    orders/<uuid:order_id>/contract.html             200 404 200 404 200 404 200 200 200
+GET    orders/<uuid:order_id>/contract.pdf              200 404 200 404 200 404 200 200 200
 POST   orders/<uuid:order_id>/decline                   403 403 403 403 403 404 403 403 403
 POST   orders/<uuid:order_id>/refund                    409 404 403 403 403 403 403 403 403
 GET    orders/<uuid:order_id>/terms                     200 404 200 404 200 404 200 200 200

@@ -117,3 +117,12 @@ def test_scale_that_makes_no_sense_is_refused(tiers):
 def test_quantity_beyond_a_scale_that_ends_is_refused():
     with pytest.raises(ValueError, match="ends at 10"):
         pricing.tier_lines(11, (Tier(10, 1),), TierMode.GRADUATED)
+
+
+def test_a_rule_can_be_read_back_from_a_contract():
+    rules = [rule_of(text) for text, _table in EXAMPLE.findall(DOCUMENT)]
+    assert {rule.model for rule in rules} >= {"one_off", "subscription", "metered"} and any(
+        rule.tiers for rule in rules
+    )
+    for rule in rules:
+        assert pricing.from_document(json.loads(json.dumps(pricing.as_document(rule)))) == rule

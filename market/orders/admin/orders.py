@@ -1,14 +1,11 @@
 """Orders and their terms: read in every workspace; an operator helps those whose delivery failed."""
 
-import hashlib
-import json
 import uuid
 from typing import Any
 
 from django.contrib.admin import display, register
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
@@ -21,7 +18,8 @@ from market.kernel import clock, money
 from market.kernel.actors import SYSTEM, Actor
 from market.ledger.states import AccountKind, TransferKind
 from market.orders import selectors, services
-from market.orders.models import Order, OrderTerms
+from market.orders.admin.contracts import contract_lines
+from market.orders.models import Order
 from market.workspaces.acts import Act
 from market.workspaces.bases import OrganizationScopedAdmin, WorkspaceAdmin
 from market.workspaces.filters import BusinessDayFilter
@@ -89,9 +87,7 @@ class ReadOrders:
 
     @display(description=_("contract terms"))
     def terms_link(self, order: Order) -> SafeString:
-        terms = order.terms.order_by("-version").first()
-        url = reverse(f"{self.admin_site.name}:orders_orderterms_change", args=[terms.id])
-        return format_html('<a class="text-link workspace-code" href="{}">{}</a>', url, order.terms_sha256)
+        return contract_lines(self.admin_site, order.terms.order_by("-version"))
 
     @display(description=_("its money (yuan)"))
     def money_lines(self, order: Order) -> SafeString:
@@ -187,48 +183,3 @@ class SaleAdmin(ReadOrders, OrganizationScopedAdmin):
 
     list_display = ("number", "state", "product", "buyer", "quantity", "yuan", "placed_at")
     list_filter = ("state", ("placed_at", BusinessDayFilter))
-
-
-class ReadTerms:
-    """How contracts look, on every site."""
-
-    icon = "contract"
-    list_display = ("order", "version", "sha256", "created_at")
-    list_filter = (("created_at", BusinessDayFilter),)
-    list_select_related = ("order",)
-    search_fields = ("sha256",)
-    search_help_text = _("SHA-256 of the document, or the order's number")
-    fields = ("order", "version", "sha256", "is_what_was_hashed", "created_at", "readable_document", "document")
-    readonly_fields = fields
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[OrderTerms], search_term: str
-    ) -> tuple[QuerySet[OrderTerms], bool]:
-        """Whole numbers and hashes only, so that an index answers whatever the size of the table."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        by_number = queryset.filter(order__number=term.upper())
-        return (by_number if by_number.exists() else queryset.filter(order__terms_sha256=term.lower())), False
-
-    @display(description=_("the document is what was hashed"), boolean=True)
-    def is_what_was_hashed(self, terms: OrderTerms) -> bool:
-        return hashlib.sha256(terms.document.encode()).hexdigest() == terms.sha256
-
-    @display(description=_("in readable form"))
-    def readable_document(self, terms: OrderTerms) -> SafeString:
-        text = json.dumps(json.loads(terms.document), ensure_ascii=False, indent=2)
-        return format_html('<pre class="workspace-code">{}</pre>', text)
-
-
-@register(OrderTerms, site=operator_site)
-@register(OrderTerms, site=auditor_site)
-class OrderTermsAdmin(ReadTerms, WorkspaceAdmin):
-    """Every contract, to read."""
-
-
-@register(OrderTerms, site=vendor_site)
-class SaleTermsAdmin(ReadTerms, OrganizationScopedAdmin):
-    """The contracts of the vendor's own sales."""
-
-    organization_path = "order__vendor_org_id"

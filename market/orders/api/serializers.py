@@ -160,16 +160,6 @@ def rendered(order: Order, reader: Actor, *, with_money: bool = False) -> dict[s
     return (_detail if with_money else _one).to_representation(order)
 
 
-class TermsSerializer(serializers.Serializer):
-    """The frozen contract: ``sha256`` is that of the UTF-8 bytes of ``document``, which is canonical JSON."""
-
-    order = serializers.UUIDField(source="order_id")
-    version = serializers.IntegerField()
-    sha256 = serializers.CharField()
-    document = serializers.CharField()
-    created_at = serializers.DateTimeField()
-
-
 class MomentSerializer(serializers.Serializer):
     """One line of an order's history."""
 

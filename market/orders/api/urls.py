@@ -1,11 +1,13 @@
 from django.urls import path
 
-from market.orders.api import limits, views
+from market.orders.api import contracts, limits, views
 
 urlpatterns = [
     path("orders", views.Orders.as_view(), name="orders"),
     path("orders/<uuid:order_id>", views.OrderDetail.as_view(), name="order"),
-    path("orders/<uuid:order_id>/terms", views.OrderTermsView.as_view(), name="order-terms"),
+    path("orders/<uuid:order_id>/terms", contracts.OrderTermsView.as_view(), name="order-terms"),
+    path("orders/<uuid:order_id>/contract.html", contracts.ContractPage.as_view(), name="order-contract-html"),
+    path("orders/<uuid:order_id>/contract.pdf", contracts.ContractFile.as_view(), name="order-contract-pdf"),
     path("orders/<uuid:order_id>/timeline", views.OrderTimeline.as_view(), name="order-timeline"),
     path("orders/<uuid:order_id>/cancel", views.CancelOrder.as_view(), name="order-cancel"),
     path("orders/<uuid:order_id>/accept", views.AcceptOrder.as_view(), name="order-accept"),

@@ -158,25 +158,6 @@ class OrderDetail(APIView):
         return Response(rendered(order, actor, with_money=True))
 
 
-class OrderTermsView(APIView):
-    """The contract of one order."""
-
-    scopes = {"GET": Scope.ORDERS_READ}
-
-    @extend_schema(
-        operation_id="orders_terms",
-        summary="Read the frozen terms",
-        description="`document` is canonical JSON (RFC 8785) exactly as it was hashed: SHA-256 over its UTF-8 bytes is "
-        "`sha256`, which the order and the audit event `order.placed` carry too. `revision.manifest_sha256` in it is "
-        "the SHA-256 of what `sha256sum` prints for the delivered files in byte order of their paths.",
-        tags=TAGS,
-        responses={200: serializers.TermsSerializer, **problems(404)},
-    )
-    def get(self, request: Request, order_id: uuid.UUID) -> Response:
-        """The terms as they were hashed."""
-        return Response(serializers.TermsSerializer(selectors.terms_of(request.auth.actor, order_id)).data)
-
-
 class OrderTimeline(APIView):
     """The history of one order."""
 
