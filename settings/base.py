@@ -112,6 +112,10 @@ ORDER_APPROVAL_DAYS = environment.integer("ORDER_APPROVAL_DAYS", 7)
 # Days in which a vendor, or a buyer who was asked back, must answer in a quote; after them the quote expires.
 QUOTE_ANSWER_DAYS = environment.integer("QUOTE_ANSWER_DAYS", 14)
 
+# A late instalment suspends its subscription after so many days, and ends it after so many more.
+SUBSCRIPTION_GRACE_DAYS = environment.integer("SUBSCRIPTION_GRACE_DAYS", 7)
+SUBSCRIPTION_SUSPENDED_DAYS = environment.integer("SUBSCRIPTION_SUSPENDED_DAYS", 14)
+
 # A purpose that a buyer asks for is decided within so many days or expires; approved, it lets order for as long.
 PURPOSE_APPROVAL_DAYS = environment.integer("PURPOSE_APPROVAL_DAYS", 45)
 
@@ -251,23 +255,27 @@ SPECTACULAR_SETTINGS = {
         "ApprovalState": "market.catalog.states.ApprovalState",
         "Capacity": "accounts.states.Capacity",
         "DeliveryState": "market.delivery.states.DeliveryState",
+        "EndReason": "market.billing.states.EndReason",
         "Grade": "market.catalog.states.Grade",
         "OfferState": "market.catalog.states.OfferState",
         "OrderState": "market.orders.states.OrderState",
         "OrganizationState": "accounts.states.OrganizationState",
         "PayoutState": "market.settlement.states.PayoutState",
         "PrepaidEnd": "market.catalog.states.PrepaidEnd",
+        "PeriodState": "market.billing.states.PeriodState",
         "PriceModel": "market.catalog.states.PriceModel",
         "ProductKind": "market.catalog.states.ProductKind",
         "ProductState": "market.catalog.states.ProductState",
         "QuoteAct": "market.negotiation.states.QuoteAct",
         "QuoteState": "market.negotiation.states.QuoteState",
+        "Renewal": "market.billing.states.Renewal",
         "ReportState": "market.reports.states.ReportState",
         "RevisionState": "market.catalog.states.RevisionState",
         "RightsBasis": "market.catalog.states.RightsBasis",
         "Role": "accounts.states.Role",
         "Scope": "accounts.states.Scope",
         "Sector": "market.catalog.states.Sector",
+        "SubscriptionState": "market.billing.states.SubscriptionState",
         "TaxpayerType": "accounts.states.TaxpayerType",
         "TradeSide": "market.negotiation.states.Side",
         "TierMode": "market.catalog.states.TierMode",

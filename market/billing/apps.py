@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -6,3 +8,7 @@ class BillingConfig(AppConfig):
     name = "market.billing"
     label = "billing"
     verbose_name = _("Running contracts")
+
+    def ready(self) -> None:
+        """Handlers need models, which exist only now."""
+        import_module("market.billing.handlers")

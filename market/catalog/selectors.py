@@ -92,7 +92,12 @@ _offer_to_order = CompiledQuery(
 
 
 def orderable_offer(
-    offer_id: uuid.UUID, buyer_org_id: uuid.UUID, quote_id: uuid.UUID | None = None, purpose: str = ""
+    offer_id: uuid.UUID,
+    buyer_org_id: uuid.UUID,
+    quote_id: uuid.UUID | None = None,
+    purpose: str = "",
+    *,
+    is_renewal: bool = False,
 ) -> Offer:
     """The offer with product and vendor, and the product's latest published revision, all in one query.
 
@@ -100,6 +105,7 @@ def orderable_offer(
     of this very ``purpose``, where the product needs one, as ``approval_id``. One that is withdrawn or expires after
     this read does not hinder the order.
     ``quote_id`` is the quote that is being accepted: an offer that answers one is ordered through it alone.
+    ``is_renewal``: withdrawal and end of validity stop new orders; who has ordered goes on at the agreed price.
 
     Raises ``NotFound`` for what this buyer may not know of (a product never listed, an offer private to another),
     ``OfferNotOrderable``, ``ApprovalNeeded``, or ``OrganizationNotTrading`` when the vendor may not sell now.
@@ -109,7 +115,9 @@ def orderable_offer(
     )
     if offer is None:
         raise NotFound
-    _require_orderable(offer, quote_id)
+    if not is_renewal:
+        _require_orderable(offer, quote_id)
+    _require_tradable(offer)
     if offer.product.needs_purpose_approval and offer.approval_id is None:
         raise _approval_needed(offer.product, buyer_org_id)
     return offer
@@ -143,18 +151,23 @@ def _approval_needed(product: Product, buyer_org_id: uuid.UUID) -> ApprovalNeede
 
 
 def _require_orderable(offer: Offer, quote_id: uuid.UUID | None) -> None:
-    product = offer.product
     _require_standing(offer)
     if offer.quote_id not in (None, quote_id):
         raise OfferNotOrderable(_("The offer answers your quote: accept it there."), quote=str(offer.quote_id))
-    if offer.revision_id is None:
-        raise OfferNotOrderable(_("The product has no published revision to deliver. Ask the vendor."))
-    runs_by_the_month = offer.price_model == PriceModel.METERED or offer.is_instalment or offer.includes_later_revisions
-    if runs_by_the_month:
-        # The contract would promise charges or revisions over time, which no room carries out yet.
+    if offer.price_model == PriceModel.METERED:
+        # The contract would promise charges over time, which no room carries out yet.
         raise OfferNotOrderable(
             _("What is charged or supplied month by month cannot be ordered yet: ask the vendor for a prepaid price.")
         )
+
+
+def _require_tradable(offer: Offer) -> None:
+    """The product is listed and can be delivered, and its vendor may sell it."""
+    product = offer.product
+    if product.state != ProductState.LISTED:
+        raise OfferNotOrderable(_("The product is no longer listed, or suspended for now."))
+    if offer.revision_id is None:
+        raise OfferNotOrderable(_("The product has no published revision to deliver. Ask the vendor."))
     if product.grade == Grade.CORE or (product.grade == Grade.IMPORTANT and offer.buyer_org_id is None):
         raise ApprovalNeeded(_("Important data is sold by private offer only. Ask the vendor for one."))
     if product.vendor_org.state != OrganizationState.VERIFIED:

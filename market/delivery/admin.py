@@ -1,5 +1,6 @@
 """What was delivered, for operators, auditors and, of their own sales, vendors. Read-only but for a revocation."""
 
+import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -52,7 +53,7 @@ class EntitlementPages:
     """Who may download what, and until when."""
 
     icon = "key"
-    list_display = ("order", "buyer_org", "product", "revision", "standing", "valid_from", "valid_until")
+    list_display = ("order", "buyer_org", "product", "revision", "standing", "valid_from", "ends_at")
     list_filter = (("valid_from", BusinessDayFilter), ("revoked_at", admin.EmptyFieldListFilter))
     list_select_related = ("order", "buyer_org", "product", "revision")
     search_fields = ("order__number__exact",)
@@ -64,7 +65,7 @@ class EntitlementPages:
         "revision",
         "standing",
         "valid_from",
-        "valid_until",
+        "ends_at",
         "revoked_at",
         "revocation_reason",
     )
@@ -74,6 +75,11 @@ class EntitlementPages:
     def standing(self, entitlement: Entitlement) -> str:
         """Whether it lets its buyer download now."""
         return entitlement.standing.label
+
+    @admin.display(description=_("valid until"), ordering="valid_until")
+    def ends_at(self, entitlement: Entitlement) -> datetime.datetime | None:
+        """When it ends, as the contract stands now."""
+        return entitlement.ends_at
 
 
 class ReceiptPages:

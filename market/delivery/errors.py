@@ -35,6 +35,14 @@ class EntitlementEnded(BusinessError):
     title = _("The right to download this has ended")
 
 
+class EntitlementSuspended(BusinessError):
+    """A payment of the contract is late: nothing can be downloaded until it is made."""
+
+    code = "entitlement_suspended"
+    status = 403
+    title = _("The right to download this is suspended")
+
+
 class AlreadyRevoked(BusinessError):
     """The entitlement was revoked before."""
 

@@ -1,3 +1,5 @@
+import datetime
+
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -14,7 +16,8 @@ from market.orders.models import Order
 class Entitlement(models.Model):
     """WHY: the buyer's right to receive a revision, under one order and until a moment; every download asks it.
 
-    It outlives the product's listing. Only an operator takes it away, and says why.
+    It outlives the product's listing. Only an operator takes it away, and says why. ``valid_until`` is what the terms
+    said at the handing-over; a contract that runs longer or shorter than that, or rests, says so in its order.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -51,12 +54,19 @@ class Entitlement(models.Model):
         return str(self.order_id)
 
     @property
+    def ends_at(self) -> datetime.datetime | None:
+        """When the right ends, as the contract stands now; None is never. The order should be loaded."""
+        return self.order.access_until or self.valid_until
+
+    @property
     def standing(self) -> Standing:
-        """Whether the right holds at this moment, and if not, why."""
+        """Whether the right holds at this moment, and if not, why. The order should be loaded."""
         if self.revoked_at is not None:
             return Standing.REVOKED
-        if self.valid_until is not None and self.valid_until <= clock.now():
+        if self.ends_at is not None and self.ends_at <= clock.now():
             return Standing.ENDED
+        if self.order.suspended_at is not None:
+            return Standing.SUSPENDED
         return Standing.ACTIVE
 
 

@@ -28,5 +28,6 @@ class Standing(models.TextChoices):
     """Whether an entitlement lets its buyer download now."""
 
     ACTIVE = "active", _("active")
+    SUSPENDED = "suspended", _("suspended")
     ENDED = "ended", _("ended")
     REVOKED = "revoked", _("revoked")

@@ -11,6 +11,14 @@ class ClientReferenceTaken(BusinessError):
     title = _("This client reference belongs to an order you have already placed")
 
 
+class AlreadyRenewed(BusinessError):
+    """Another order goes on with this one's contract."""
+
+    code = "already_renewed"
+    status = 409
+    title = _("This contract has been renewed already")
+
+
 class OwnOffer(BusinessError):
     """An organisation cannot buy from itself."""
 

@@ -146,9 +146,12 @@ _DEADLINES = {
 
 def next_deadline(order: Order) -> dict[str, Any] | None:
     """What happens by itself next and when, as ``what`` and ``at``; None when nothing does."""
-    if order.state not in _DEADLINES:
+    if order.state == OrderState.ACCEPTED and order.access_until is not None:
+        what, column = ("payment", "payment_due_at") if order.payment_due_at else ("term_end", "access_until")
+    elif order.state in _DEADLINES:
+        what, column = _DEADLINES[order.state]
+    else:
         return None
-    what, column = _DEADLINES[order.state]
     return {"what": what, "at": getattr(order, column)}
 
 

@@ -24,6 +24,8 @@ def freeze(order: Order, manifest_sha256: str, bargain: Bargain) -> OrderTerms:
         document["price"] = _price(bargain)
     if order.approval_id is not None:
         document["order"]["purpose_approval"] = str(order.approval_id)
+    if order.renews_id is not None:
+        document["order"]["renews"] = str(order.renews_id)
     if order.offer.includes_later_revisions:
         document["revision"]["later_revisions_until"] = order.term_ends_on.isoformat()
     canonical = rfc8785.dumps(document)

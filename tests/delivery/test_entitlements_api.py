@@ -208,7 +208,7 @@ def test_lists_cost_the_same_for_any_number_of_rows(buyer, market, django_assert
 def test_detail_costs_the_same_for_any_number_of_files(buyer, market, django_assert_num_queries):
     for count in (1, 20):
         entitlement = entitled(market, {f"{number}.csv": b"x" for number in range(count)})
-        with django_assert_num_queries(3):
+        with django_assert_num_queries(4):
             assert len(buyer.get(address(entitlement)).json()["assets"]) == count
 
 

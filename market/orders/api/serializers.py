@@ -48,9 +48,10 @@ class DeadlineSerializer(serializers.Serializer):
     """What happens by itself next."""
 
     what = serializers.ChoiceField(
-        ["approval", "funds", "acceptance", "refund"],
+        ["approval", "funds", "acceptance", "refund", "payment", "term_end"],
         help_text="`approval`, `funds`: void unless approved or paid by then; `acceptance`: accepted then; `refund`: "
-        "refunded then.",
+        "refunded then; `payment`: a late instalment must be paid by then (see the subscription); `term_end`: the "
+        "right to receive ends then, unless the contract is renewed.",
     )
     at = serializers.DateTimeField()
 
@@ -98,6 +99,10 @@ class OrderSerializer(serializers.Serializer):
     currency = serializers.CharField()
     term_starts_on = serializers.DateField(allow_null=True, help_text="First paid day of a subscription or metering.")
     term_ends_on = serializers.DateField(allow_null=True, help_text="The day on which the term is over.")
+    renews = serializers.UUIDField(source="renews_id", allow_null=True, help_text="The order whose term this goes on.")
+    suspended_at = serializers.DateTimeField(
+        allow_null=True, help_text="Nothing may be received from then on, until the late instalment is paid."
+    )
     purpose = serializers.CharField()
     purpose_approval = serializers.UUIDField(
         source="approval_id", allow_null=True, help_text="The approval of this purpose, where the product needs one."

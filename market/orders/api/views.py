@@ -42,6 +42,8 @@ ORDER_EXAMPLE = OpenApiExample(
         "currency": "CNY",
         "term_starts_on": None,
         "term_ends_on": None,
+        "renews": None,
+        "suspended_at": None,
         "purpose": "Cold-chain planning for 2027.",
         "purpose_approval": None,
         "client_reference": "PO-2026-0117",

@@ -23,6 +23,9 @@ class Order(models.Model):
     enforces, as it does ``approval_due_at`` and ``funds_due_at``, which are set at placement and only on an order that
     had to wait. ``delivery_tries`` counts how often delivery was asked for: it numbers the jobs. ``group_id`` is shared
     by the lines that were placed together in one request.
+    A contract with a term follows the order that it ``renews``, once each. ``access_until`` is when the right to
+    receive ends; while ``suspended_at`` is set it rests, for a late payment is awaited until ``payment_due_at``. The
+    room that runs contracts sets these.
     """
 
     id = models.UUIDField(_("key"), primary_key=True, default=uuid7, editable=False)
@@ -52,6 +55,12 @@ class Order(models.Model):
     terms_sha256 = models.CharField(_("SHA-256 of the terms"), max_length=64)
     term_starts_on = models.DateField(_("term begins"), null=True)
     term_ends_on = models.DateField(_("term ends before"), null=True)
+    renews = models.OneToOneField(
+        "self", models.PROTECT, null=True, related_name="renewed_by", verbose_name=_("renews")
+    )
+    access_until = models.DateTimeField(_("may be received until"), null=True)
+    suspended_at = models.DateTimeField(pgettext_lazy("time", "suspended"), null=True)
+    payment_due_at = models.DateTimeField(_("late payment awaited until"), null=True)
     state = models.CharField(_("state"), max_length=20, choices=OrderState)
     delivery_tries = models.PositiveSmallIntegerField(_("delivery tries"), default=1)
     failure_reason = models.TextField(_("why it failed"), blank=True)

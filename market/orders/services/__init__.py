@@ -5,14 +5,18 @@ from market.orders.services.approving import approve, decline, remove_limit, set
 from market.orders.services.delivering import mark_delivered, mark_delivering, mark_delivery_failed, retry_delivery
 from market.orders.services.ending import cancel, refund_failed, refund_overdue_failures
 from market.orders.services.placing import place
+from market.orders.services.renewing import renew
+from market.orders.services.running import await_payment, end_access, resume_access
 from market.orders.services.waiting import expire_waiting, pay_waiting, wake_waiting
 
 __all__ = [
     "accept",
     "accept_overdue",
     "approve",
+    "await_payment",
     "cancel",
     "decline",
+    "end_access",
     "expire_waiting",
     "mark_delivered",
     "mark_delivering",
@@ -23,6 +27,8 @@ __all__ = [
     "refund_failed",
     "refund_overdue_failures",
     "remove_limit",
+    "renew",
+    "resume_access",
     "retry_delivery",
     "set_limit",
     "wake_waiting",

@@ -1,0 +1,105 @@
+"""An accepted order of a subscription becomes a contract that runs by months."""
+
+import datetime
+import uuid
+
+from django.db import transaction
+
+from market.billing.models import Period, Subscription
+from market.billing.states import PeriodState, Renewal
+from market.catalog import pricing
+from market.kernel import clock
+from market.kernel.actors import SYSTEM
+from market.kernel.database import insert_together
+from market.kernel.identifiers import uuid7
+from market.kernel.money import split
+from market.orders import services as orders
+from market.orders.locks import lock_order
+from market.orders.models import Order
+from market.orders.selectors import orders_visible_to
+from market.orders.services.steps import evidence
+
+HANDOVER = datetime.timedelta(days=1)
+"""How much longer than its term a contract that is renewed lets receive: time to hand the next one over."""
+
+
+def begin(*, order_id: uuid.UUID) -> Subscription:
+    """Divide the term into months: those that the order has paid for are funded, the others are due month by month.
+
+    Calling again gives the same subscription. Raises ``NotFound``.
+    """
+    with transaction.atomic():
+        order = lock_order(orders_visible_to(SYSTEM), order_id)
+        begun = Subscription.objects.filter(order=order).first()
+        if begun is not None:
+            return begun
+        subscription = _drawn_up(order)
+        periods = months_of(subscription, order)
+        insert_together(
+            subscription,
+            periods,
+            evidence(
+                "subscription.began",
+                SYSTEM,
+                order,
+                subscription=str(subscription.id),
+                starts_on=subscription.starts_on.isoformat(),
+                ends_before=subscription.ends_before.isoformat(),
+                months=len(periods),
+                price=subscription.amount,
+            ),
+        )
+        orders.end_access(order_id=order.id, at=access_end(subscription))
+    return subscription
+
+
+def _drawn_up(order: Order) -> Subscription:
+    rule = order.offer.price_rule()
+    notice = rule.renewal_notice_days
+    return Subscription(
+        id=uuid7(),
+        order=order,
+        buyer_org_id=order.buyer_org_id,
+        vendor_org_id=order.vendor_org_id,
+        starts_on=order.term_starts_on,
+        ends_before=order.term_ends_on,
+        amount=pricing.order_price(rule, order.quantity).total,
+        currency=order.currency,
+        is_instalment=rule.is_instalment,
+        renewal=Renewal.NEVER if notice is None else Renewal.AUTOMATIC,
+        notice_on=None if notice is None else order.term_ends_on - datetime.timedelta(days=notice),
+        began_at=clock.now(),
+    )
+
+
+def months_of(subscription: Subscription, order: Order) -> list[Period]:
+    """The unsaved months; their amounts (fen) add up to the price, what does not divide goes to the first ones."""
+    months = order.offer.months
+    now = clock.now()
+    starts = [pricing.add_months(subscription.starts_on, month) for month in range(months + 1)]
+    amounts = split(subscription.amount, [1] * months)
+    return [
+        Period(
+            subscription=subscription,
+            number=index + 1,
+            due_on=starts[index] if subscription.is_instalment else subscription.starts_on,
+            starts_on=starts[index],
+            ends_before=starts[index + 1],
+            amount=amount,
+            currency=subscription.currency,
+            state=PeriodState.FUNDED if _is_paid(subscription, index) else PeriodState.PLANNED,
+            funded_at=now if _is_paid(subscription, index) else None,
+        )
+        for index, amount in enumerate(amounts)
+    ]
+
+
+def _is_paid(subscription: Subscription, index: int) -> bool:
+    """The order's own escrow holds the whole price, or the first month's."""
+    return index == 0 or not subscription.is_instalment
+
+
+def access_end(subscription: Subscription) -> datetime.datetime:
+    """When the right to receive ends: with the term, or ``HANDOVER`` later when another term follows by itself."""
+    end = clock.business_midnight(subscription.ends_before)
+    return end + HANDOVER if subscription.renewal == Renewal.AUTOMATIC else end

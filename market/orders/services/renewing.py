@@ -1,0 +1,116 @@
+"""Renewal: another order of the same thing for another term, placed by the exchange."""
+
+import dataclasses
+import uuid
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
+
+from accounts.errors import OrganizationNotTrading
+from accounts.models import Organization
+from accounts.states import OrganizationState
+from market.audit.models import AuditEvent
+from market.catalog import pricing
+from market.catalog.models import Offer, Revision
+from market.catalog.selectors import orderable_offer
+from market.kernel import clock
+from market.kernel.actors import SYSTEM
+from market.kernel.database import insert_together, violated_constraint
+from market.kernel.identifiers import short_code, uuid7
+from market.ledger.selectors import organization_with_accounts
+from market.ledger.services import posting
+from market.orders.errors import AlreadyRenewed
+from market.orders.models import Order
+from market.orders.services.steps import evidence, first_delivery, into_escrow
+from market.orders.services.waiting import keep_if_unpayable
+from market.orders.states import OrderState
+from market.orders.terms import freeze
+
+
+def renew(*, order: Order) -> Order:
+    """Place the order that goes on where the term of ``order`` ends: same offer, price, quantity and purpose.
+
+    The price is the one that was agreed, whether or not the offer is still for sale; the trial is not repeated, and
+    what is delivered is the latest revision. The buyer agreed to renewals when it ordered, so no spending limit is
+    asked; beyond the wallet's balance the order waits for funds. The database refuses a second renewal of one order.
+
+    Raises ``AlreadyRenewed``, and ``OfferNotOrderable``, ``ApprovalNeeded``, ``OrganizationNotTrading`` or
+    ``WalletMissing`` when the trade may not go on; nothing has changed then.
+    """
+    try:
+        return _renew(order)
+    except IntegrityError as error:
+        if violated_constraint(error) == "orders_order_renews_id_key":
+            raise AlreadyRenewed from error
+        raise
+
+
+def _renew(order: Order) -> Order:
+    with posting(), transaction.atomic():
+        offer = orderable_offer(order.offer_id, order.buyer_org_id, purpose=order.purpose, is_renewal=True)
+        buyer = organization_with_accounts(order.buyer_org_id, order.currency)
+        if buyer.state != OrganizationState.VERIFIED:
+            raise OrganizationNotTrading(_("The buyer may not order at present."))
+        rule = dataclasses.replace(offer.price_rule(), trial_days=0)
+        bargain = pricing.bargain(rule, order.quantity, order.term_ends_on)
+        following = _draw_up(order, offer, buyer, bargain)
+        keep_if_unpayable(following, buyer)
+        is_paid = following.state == OrderState.PAID
+        insert_together(
+            following,
+            freeze(following, offer.revision_manifest_sha256, bargain),
+            _proof(following),
+            evidence("order.renewed", SYSTEM, order, by=str(following.id)),
+            into_escrow(following, buyer) if is_paid else None,
+            first_delivery(following) if is_paid else None,
+        )
+    return following
+
+
+def _draw_up(order: Order, offer: Offer, buyer: Organization, bargain: pricing.Bargain) -> Order:
+    placed_at = clock.now()
+    order_id = uuid7()
+    starts_on, ends_on = bargain.term
+    return Order(
+        id=order_id,
+        number=f"QS{clock.business_date(placed_at):%Y%m%d}-{short_code(order_id)}",
+        buyer_org=buyer,
+        vendor_org=offer.product.vendor_org,
+        product=offer.product,
+        offer=offer,
+        revision=Revision(id=offer.revision_id, number=offer.revision_number, product=offer.product),
+        placed_by_id=order.placed_by_id,
+        quantity=order.quantity,
+        amount=bargain.due_now,
+        currency=order.currency,
+        term_starts_on=starts_on,
+        term_ends_on=ends_on,
+        renews=order,
+        purpose=order.purpose,
+        approval_id=offer.approval_id,
+        client_reference=_reference(order_id),
+        state=OrderState.PAID,
+        placed_at=placed_at,
+    )
+
+
+def _reference(order_id: uuid.UUID) -> str:
+    """The buyer has given no number of its own; nobody can have taken this one beforehand."""
+    return f"renewal-{order_id}"
+
+
+def _proof(order: Order) -> AuditEvent:
+    waits = {} if order.state == OrderState.PAID else {"state": str(order.state)}
+    return evidence(
+        "order.placed",
+        SYSTEM,
+        order,
+        quantity=order.quantity,
+        product=str(order.product_id),
+        offer=str(order.offer_id),
+        revision=str(order.revision_id),
+        client_reference=order.client_reference,
+        terms_sha256=order.terms_sha256,
+        renews=str(order.renews_id),
+        **waits,
+    )
