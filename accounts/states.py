@@ -74,6 +74,7 @@ class Scope(models.TextChoices):
     ORDERS_READ = "orders:read", _("read orders")
     ORDERS_WRITE = "orders:write", _("place, cancel and accept orders")
     ORDERS_APPROVE = "orders:approve", _("approve orders and set spending limits")
+    USAGE_WRITE = "usage:write", _("report metered use")
     DELIVERY_READ = "delivery:read", _("receive what was bought")
     LEDGER_READ = "ledger:read", _("read balances and transfers")
     SETTLEMENT_READ = "settlement:read", _("read settlement batches and payouts")
@@ -85,7 +86,9 @@ class Scope(models.TextChoices):
 
 SCOPES_OF_ROLE: dict[str, frozenset[str]] = {
     Role.OWNER: frozenset(Scope.values) - {Scope.REPORTS_READ, Scope.REPORTS_WRITE},
-    Role.LISTER: frozenset({Scope.CATALOG_READ, Scope.ORDERS_READ, Scope.ACCOUNT_READ, Scope.TOKENS_WRITE}),
+    Role.LISTER: frozenset(
+        {Scope.CATALOG_READ, Scope.ORDERS_READ, Scope.USAGE_WRITE, Scope.ACCOUNT_READ, Scope.TOKENS_WRITE}
+    ),
     Role.PURCHASER: frozenset(
         {
             Scope.CATALOG_READ,
@@ -120,6 +123,7 @@ SCOPES_OF_ROLE: dict[str, frozenset[str]] = {
             Scope.TOKENS_WRITE,
         }
     ),
-    Role.OPERATOR: frozenset(Scope.values) - {Scope.ORDERS_WRITE, Scope.ORDERS_APPROVE, Scope.DELIVERY_READ},
+    Role.OPERATOR: frozenset(Scope.values)
+    - {Scope.ORDERS_WRITE, Scope.ORDERS_APPROVE, Scope.USAGE_WRITE, Scope.DELIVERY_READ},
 }
 """The most a token of a membership may be given; a token may ask for less."""

@@ -111,6 +111,8 @@ ORDER_FUNDS_DAYS = environment.integer("ORDER_FUNDS_DAYS", 7)
 ORDER_APPROVAL_DAYS = environment.integer("ORDER_APPROVAL_DAYS", 7)
 # Days in which a vendor, or a buyer who was asked back, must answer in a quote; after them the quote expires.
 QUOTE_ANSWER_DAYS = environment.integer("QUOTE_ANSWER_DAYS", 14)
+# Days after the end of metered use in which its vendor may still report it; then comes the last statement.
+USAGE_LATE_DAYS = environment.integer("USAGE_LATE_DAYS", 3)
 
 # A late instalment suspends its subscription after so many days, and ends it after so many more.
 SUBSCRIPTION_GRACE_DAYS = environment.integer("SUBSCRIPTION_GRACE_DAYS", 7)
@@ -257,6 +259,7 @@ SPECTACULAR_SETTINGS = {
         "DeliveryState": "market.delivery.states.DeliveryState",
         "EndReason": "market.billing.states.EndReason",
         "Grade": "market.catalog.states.Grade",
+        "MeterState": "market.billing.states.MeterState",
         "OfferState": "market.catalog.states.OfferState",
         "OrderState": "market.orders.states.OrderState",
         "OrganizationState": "accounts.states.OrganizationState",

@@ -4,16 +4,20 @@ import datetime
 import uuid
 from typing import Any
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.utils.translation import gettext_lazy as _
 
 from accounts.states import Capacity
-from market.billing.models import Period, Subscription
-from market.billing.states import PeriodState, Renewal, SubscriptionState
+from market.billing.closing import closes_for_good
+from market.billing.errors import NotMetered
+from market.billing.models import Meter, Period, Statement, Subscription, UsageDay, UsageRecord
+from market.billing.states import MeterState, PeriodState, Renewal, SubscriptionState
+from market.catalog.pricing import Calculation, month_charge
 from market.catalog.selectors import may_list
 from market.kernel import clock
 from market.kernel.actors import SYSTEM, Actor
-from market.kernel.errors import NotFound
-from market.orders.selectors import BUYING_ROLES
+from market.kernel.errors import InvalidInput, NotFound
+from market.orders.selectors import BUYING_ROLES, order_visible_to
 
 _SEE_ALL = frozenset({Capacity.OPERATOR, Capacity.REGULATOR})
 
@@ -30,9 +34,7 @@ def subscriptions_visible_to(actor: Actor) -> QuerySet[Subscription]:
         next_due_on=Subquery(planned.values("due_on")[:1]),
         next_amount=Subquery(planned.values("amount")[:1]),
     )
-    if actor is SYSTEM or actor.capacities & _SEE_ALL:
-        return subscriptions
-    return subscriptions.filter(Q(buyer_org=actor.organization_id) | Q(vendor_org=actor.organization_id))
+    return _visible(subscriptions, actor)
 
 
 def filter_subscriptions(
@@ -108,3 +110,117 @@ def next_deadline(subscription: Subscription) -> dict[str, Any] | None:
         days.append((subscription.notice_on, "notice"))
     day, what = min(days)
     return {"what": what, "at": clock.business_midnight(day)}
+
+
+MOST_DAYS = 366
+"""Days that one look at use may span."""
+
+
+def meters_visible_to(actor: Actor) -> QuerySet[Meter]:
+    """Meters with all that a look at one shows: a buyer's, a vendor's, everything for auditors."""
+    return _visible(Meter.objects.select_related("order__offer", "order__product", "buyer_org", "vendor_org"), actor)
+
+
+def meter_of(actor: Actor, order_id: uuid.UUID) -> Meter:
+    """The meter of one order. Raises ``NotFound`` also for other organisations' orders, ``NotMetered``."""
+    meter = meters_visible_to(actor).filter(order=order_id).first()
+    if meter is None:
+        order_visible_to(actor, order_id)
+        raise NotMetered(_("Nothing is metered under this order, or it has not been accepted yet."))
+    return meter
+
+
+def meter_acts(actor: Actor, meter: Meter) -> list[str]:
+    """What the actor may do with the meter now: ``top_up`` for its buyer, ``report`` for its vendor."""
+    is_open = meter.state != MeterState.ENDED
+    is_buyer = meter.buyer_org_id == actor.organization_id and actor.role in BUYING_ROLES
+    is_vendor = meter.vendor_org_id == actor.organization_id and may_list(actor)
+    acts = {
+        "report": is_open and is_vendor,
+        "top_up": is_open and is_buyer,
+    }
+    return [name for name, open_now in acts.items() if open_now]
+
+
+def meter_deadline(meter: Meter) -> dict[str, Any] | None:
+    """What happens by itself next: ``statement`` at the month's end, or ``last_statement``; None once it has ended."""
+    if meter.closes_at is None:
+        return None
+    return {"what": "last_statement" if closes_for_good(meter) else "statement", "at": meter.closes_at}
+
+
+def days_of(meter: Meter, first: datetime.date, last: datetime.date) -> list[UsageDay]:
+    """Use of every day from ``first`` to ``last``, days without any included, so that it can be drawn; one query.
+
+    Raises ``InvalidInput`` for more than ``MOST_DAYS`` or for an end before the beginning.
+    """
+    length = (last - first).days + 1
+    if not 1 <= length <= MOST_DAYS:
+        raise InvalidInput(errors={"/until": _("From 1 to %(most)d days.") % {"most": MOST_DAYS}})
+    known = {used.day: used for used in meter.days.filter(day__gte=first, day__lte=last)}
+    every = [first + datetime.timedelta(days=number) for number in range(length)]
+    return [known.get(day) or UsageDay(meter=meter, day=day, units=0, records=0, drawn=0) for day in every]
+
+
+def open_month(meter: Meter) -> Calculation:
+    """How what the open month has drawn so far comes about."""
+    return month_charge(meter.order.offer.price_rule(), meter.units)
+
+
+def statements_of(meter: Meter) -> QuerySet[Statement]:
+    """The closed months of one order, the first first: few, for a contract has an end."""
+    return Statement.objects.filter(order=meter.order_id).order_by("month")
+
+
+def usage_of(actor: Actor, order_id: uuid.UUID) -> QuerySet[UsageRecord]:
+    """The records of one order, each with its ``currency``. Raises as ``meter_of``."""
+    records = UsageRecord.objects.filter(order=meter_of(actor, order_id).order_id)
+    return records.select_related("reverses", "reversed_by").annotate(currency=F("order__currency"))
+
+
+def filter_usage(
+    records: QuerySet[UsageRecord],
+    *,
+    record: str | None = None,
+    month: datetime.date | None = None,
+    used_from: datetime.date | None = None,
+    used_until: datetime.date | None = None,
+) -> QuerySet[UsageRecord]:
+    """Narrow a list; ``month`` is that of the statement, the days are business days, both included."""
+    if record is not None:
+        records = records.filter(record_id=record)
+    if month is not None:
+        records = records.filter(month=month)
+    if used_from is not None:
+        records = records.filter(used_at__gte=clock.business_midnight(used_from))
+    if used_until is not None:
+        records = records.filter(used_at__lt=clock.business_midnight(used_until + datetime.timedelta(days=1)))
+    return records
+
+
+def statements_visible_to(actor: Actor) -> QuerySet[Statement]:
+    """Statements with all that a line about them shows: a buyer's, a vendor's, everything for auditors."""
+    statements = Statement.objects.select_related("order__product", "order__offer", "buyer_org", "vendor_org")
+    return _visible(statements, actor)
+
+
+def statement_visible_to(actor: Actor, statement_id: uuid.UUID) -> Statement:
+    """One statement. Raises ``NotFound`` also for other organisations' statements."""
+    statement = statements_visible_to(actor).filter(id=statement_id).first()
+    if statement is None:
+        raise NotFound
+    return statement
+
+
+def filter_statements(
+    statements: QuerySet[Statement], *, order: uuid.UUID | None = None, month: datetime.date | None = None
+) -> QuerySet[Statement]:
+    """Narrow a list."""
+    exact = {"order": order, "month": month}
+    return statements.filter(**{name: value for name, value in exact.items() if value is not None})
+
+
+def _visible(rows: QuerySet, actor: Actor) -> QuerySet:
+    if actor is SYSTEM or actor.capacities & _SEE_ALL:
+        return rows
+    return rows.filter(Q(buyer_org=actor.organization_id) | Q(vendor_org=actor.organization_id))

@@ -66,3 +66,19 @@ class EndReason(models.TextChoices):
     TRIAL = "trial", _("ended within the trial")
     AGREEMENT = "agreement", _("ended early by agreement")
     UNPAID = "unpaid", _("not paid")
+
+
+class MeterState(models.TextChoices):
+    """Where metered use stands. ``stopped``: the prepayment is used up, and what costs more is refused."""
+
+    RUNNING = "running", _("running")
+    STOPPED = "stopped", pgettext_lazy("use", "stopped")
+    ENDED = "ended", pgettext_lazy("contract", "ended")
+
+
+METER_MOVES = TransitionTable(
+    {
+        MeterState.RUNNING: [MeterState.STOPPED, MeterState.ENDED],
+        MeterState.STOPPED: [MeterState.RUNNING, MeterState.ENDED],
+    }
+)

@@ -16,4 +16,13 @@ def run_subscriptions() -> None:
     services.end_terms()
 
 
-BEAT_SCHEDULE = {"billing.run_subscriptions": {"task": "billing.run_subscriptions", "schedule": 60.0}}
+@shared_task(name="billing.close_months", ignore_result=True)
+def close_months() -> None:
+    """Make the statements of metered use whose month, or contract, is over."""
+    services.close_due()
+
+
+BEAT_SCHEDULE = {
+    "billing.run_subscriptions": {"task": "billing.run_subscriptions", "schedule": 60.0},
+    "billing.close_months": {"task": "billing.close_months", "schedule": 60.0},
+}

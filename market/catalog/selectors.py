@@ -37,7 +37,6 @@ from market.catalog.states import (
     ApprovalState,
     Grade,
     OfferState,
-    PriceModel,
     ProductState,
     RevisionState,
 )
@@ -154,11 +153,6 @@ def _require_orderable(offer: Offer, quote_id: uuid.UUID | None) -> None:
     _require_standing(offer)
     if offer.quote_id not in (None, quote_id):
         raise OfferNotOrderable(_("The offer answers your quote: accept it there."), quote=str(offer.quote_id))
-    if offer.price_model == PriceModel.METERED:
-        # The contract would promise charges over time, which no room carries out yet.
-        raise OfferNotOrderable(
-            _("What is charged or supplied month by month cannot be ordered yet: ask the vendor for a prepaid price.")
-        )
 
 
 def _require_tradable(offer: Offer) -> None:

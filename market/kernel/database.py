@@ -1,7 +1,7 @@
 """Few round trips: many inserts in one statement, and a state change as one compare-and-set."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import IntegrityError, connection, models
@@ -88,6 +88,22 @@ def copy_together(rows: Iterable[models.Model]) -> None:
             copy.write_row([field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields])
             row._state.adding = False
             row._state.db = connection.alias
+
+
+def copy_values(model: type[models.Model], names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Insert rows of plain values by ``COPY``, without making instances: for the busiest tables.
+
+    ``names`` are the fields' attributes (``order_id``); every value is of a type that psycopg writes as it is: UUID,
+    text, integer, truth, date, aware moment, or None. Columns not named get the database's default. Otherwise as
+    ``copy_together``. Raises ``django.db.IntegrityError``.
+    """
+    quote = connection.ops.quote_name
+    by_name = {field.attname: field.column for field in _fields(model)}
+    columns = ", ".join(quote(by_name[name]) for name in names)
+    command = f"COPY {quote(model._meta.db_table)} ({columns}) FROM STDIN"
+    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(command) as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 def _flatten(rows: Iterable[models.Model | Iterable[models.Model] | None]) -> Iterable[models.Model]:

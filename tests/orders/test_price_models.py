@@ -6,7 +6,6 @@ import json
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from market.catalog.errors import OfferNotOrderable
 from market.kernel import clock
 from market.kernel.errors import InvalidInput
 from market.orders.models import Order
@@ -73,14 +72,11 @@ def test_a_subscription_is_prepaid_for_its_term():
     assert (order.term_starts_on, order.term_ends_on) == (datetime.date(2027, 1, 17), datetime.date(2027, 4, 17))
 
 
-@pytest.mark.parametrize("price", [METERED])
-def test_what_runs_month_by_month_is_not_ordered_yet(price):
-    """No contract may promise charges or revisions that nothing carries out."""
+def test_metered_use_is_prepaid():
     market = factories.market()
-    with pytest.raises(OfferNotOrderable, match="month by month"), transaction.atomic():
-        ordered(market, 1, 5_000, **price)
-    assert not Order.objects.exists()
-    assert money(market) == (100_000, 0)
+    order = ordered(market, 3, 5_000, **METERED)
+    assert (order.amount, money(market)) == (15_000, (85_000, 15_000))
+    assert document(order)["price"]["rule"]["unit_price"] == 3
 
 
 def test_a_term_that_ends_before_it_begins_is_refused_by_the_database():
