@@ -2,6 +2,8 @@
 
 import datetime
 
+from market.billing import services as billing
+from market.billing.models import Statement
 from market.catalog.models import Offer, PurposeApproval, Review, VendorProfile
 from market.catalog.states import ReviewDecision
 from market.delivery.models import Delivery, Entitlement, Receipt
@@ -100,3 +102,26 @@ def whole_trade(market: factories.Market) -> Order:
     negotiation.ask(actor=buyer, product_id=order.product_id, purpose="Research", message="A price for ten?")
     factories.api_client(market.lister)
     return order
+
+
+def metered_month(market: factories.Market) -> Statement:
+    """The closed month of a metered contract that goes on."""
+    offer = factories.offer(
+        market.offer.product,
+        1_000,
+        price_model="metered",
+        months=12,
+        unit="call",
+        unit_price=10_000,
+        at_prepaid_end="stop",
+    )
+    moment = clock.now() - datetime.timedelta(days=40)
+    with clock.frozen_at(moment):
+        order = place(market, offer=offer)
+        deliver(order)
+        orders.accept(actor=factories.actor_of(market.purchaser), order_id=order.id)
+        billing.begin_meter(order_id=order.id)
+        used = {"id": "r-1", "units": 100, "used_at": moment.isoformat()}
+        billing.record_usage(actor=factories.actor_of(market.lister), order_id=order.id, records=[used])
+    billing.close_due()
+    return Statement.objects.filter(order=order).earliest("month")

@@ -19,6 +19,7 @@ from tests import factories, trades
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 BODIES = {
+    "orders/<uuid:order_id>/usage": {"records": [{"id": "matrix", "units": 1, "used_at": "2027-01-01T00:00:00Z"}]},
     "quotes/<uuid:quote_id>/accept": {"offer": str(uuid.UUID(int=7)), "quantity": 1, "client_reference": "matrix"},
     "quotes/<uuid:quote_id>/counter": {"message": "Cheaper?"},
 }
@@ -82,6 +83,7 @@ def build_world() -> World:
     approval = catalog.request_purpose_approval(
         actor=factories.actor_of(market.purchaser), product_id=guarded.id, purpose="Research"
     )
+    statement = trades.metered_month(market)
     report = reports.request_report(actor=factories.actor_of(market.auditor), exporter="transactions", parameters={})
     clients = {
         "stranger": APIClient(),
@@ -110,6 +112,7 @@ def build_world() -> World:
             "quote_id": Quote.objects.get().id,
             "approval_id": approval.id,
             "report_id": report.id,
+            "statement_id": statement.id,
             "token_id": token.id,
             "token": "no-such-link",
         },

@@ -29,9 +29,13 @@ POST   orders/<uuid:order_id>/cancel                    409 404 403 403 403 403 
 GET    orders/<uuid:order_id>/contract.html             200 404 200 404 200 404 200 200 200
 GET    orders/<uuid:order_id>/contract.pdf              200 404 200 404 200 404 200 200 200
 POST   orders/<uuid:order_id>/decline                   403 403 403 403 403 404 403 403 403
+POST   orders/<uuid:order_id>/meter/top-up              409 404 403 403 403 403 403 403 403
 POST   orders/<uuid:order_id>/refund                    409 404 403 403 403 403 403 403 403
 GET    orders/<uuid:order_id>/terms                     200 404 200 404 200 404 200 200 200
 GET    orders/<uuid:order_id>/timeline                  200 404 200 404 200 404 200 200 200
+GET    orders/<uuid:order_id>/usage                     409 404 409 404 409 404 409 409 409
+POST   orders/<uuid:order_id>/usage                     403 403 409 404 403 403 403 403 403
+GET    orders/<uuid:order_id>/usage/records             409 404 409 404 409 404 409 409 409
 GET    products                                         200 200 200 200 200 200 200 200 200
 GET    products/<uuid:product_id>                       200 200 200 200 200 200 200 200 200
 GET    purpose-approvals                                200 200 200 200 200 200 200 200 200
@@ -56,6 +60,8 @@ GET    settlement/batches/<uuid:batch_id>               403 403 403 403 200 404 
 GET    settlement/fee-schedules                         403 403 403 403 200 200 200 200 200
 GET    settlement/payouts                               403 403 403 403 200 200 200 200 200
 GET    settlement/payouts/<uuid:payout_id>              403 403 403 403 200 404 200 200 200
+GET    statements                                       200 200 200 200 200 200 200 200 200
+GET    statements/<uuid:statement_id>                   200 404 200 404 200 404 200 200 200
 GET    tokens                                           200 200 200 200 200 200 200 200 200
 POST   tokens                                           422 422 422 422 422 422 422 422 422
 DELETE tokens/<uuid:token_id>                           204 404 404 404 404 404 404 404 204
