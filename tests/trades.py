@@ -3,7 +3,8 @@
 import datetime
 
 from market.billing import services as billing
-from market.billing.models import Statement
+from market.billing.models import Period, Statement, Subscription
+from market.billing.states import Renewal
 from market.catalog.models import Offer, PurposeApproval, Review, VendorProfile
 from market.catalog.states import ReviewDecision
 from market.delivery.models import Delivery, Entitlement, Receipt
@@ -97,7 +98,25 @@ def whole_trade(market: factories.Market) -> Order:
     profile = None
     if not VendorProfile.objects.filter(organization=market.vendor).exists():
         profile = VendorProfile(organization=market.vendor, sector="M")
-    insert_together(entitlement, delivery, receipt, review, approval, profile)
+    today = clock.business_date()
+    subscription = Subscription(
+        order=order,
+        starts_on=today,
+        ends_before=today + datetime.timedelta(days=31),
+        amount=order.amount,
+        is_instalment=False,
+        renewal=Renewal.NEVER,
+        **parties,
+    )
+    period = Period(
+        subscription=subscription,
+        number=1,
+        due_on=today,
+        starts_on=today,
+        ends_before=subscription.ends_before,
+        amount=order.amount,
+    )
+    insert_together(entitlement, delivery, receipt, review, approval, profile, subscription, period)
     buyer = factories.actor_of(market.purchaser)
     negotiation.ask(actor=buyer, product_id=order.product_id, purpose="Research", message="A price for ten?")
     factories.api_client(market.lister)

@@ -10,5 +10,6 @@ class BillingConfig(AppConfig):
     verbose_name = _("Running contracts")
 
     def ready(self) -> None:
-        """Handlers need models, which exist only now."""
+        """Handlers and panels need models, which exist only now."""
         import_module("market.billing.handlers")
+        import_module("market.billing.panels")

@@ -22,19 +22,23 @@ from market.orders.selectors import BUYING_ROLES, order_visible_to
 _SEE_ALL = frozenset({Capacity.OPERATOR, Capacity.REGULATOR})
 
 
-def subscriptions_visible_to(actor: Actor) -> QuerySet[Subscription]:
-    """Subscriptions with all that a line about them shows: a buyer's own, a vendor's subscribers, all for auditors.
+def with_next_payment(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription]:
+    """Subscriptions with all that a line about them shows.
 
-    Each has its next payment as ``next_due_on`` and ``next_amount`` (fen), None when nothing more is to be paid in.
+    The next payment comes as ``next_due_on`` and ``next_amount`` (fen), None when nothing more is to be paid in.
     """
     planned = Period.objects.filter(subscription=OuterRef("pk"), state=PeriodState.PLANNED).order_by("number")
-    subscriptions = Subscription.objects.select_related(
+    return subscriptions.select_related(
         "order__product", "order__revision", "order__renewed_by", "buyer_org", "vendor_org"
     ).annotate(
         next_due_on=Subquery(planned.values("due_on")[:1]),
         next_amount=Subquery(planned.values("amount")[:1]),
     )
-    return _visible(subscriptions, actor)
+
+
+def subscriptions_visible_to(actor: Actor) -> QuerySet[Subscription]:
+    """Subscriptions as ``with_next_payment``: a buyer's own, a vendor's subscribers, all for auditors."""
+    return _visible(with_next_payment(Subscription.objects.all()), actor)
 
 
 def filter_subscriptions(

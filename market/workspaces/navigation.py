@@ -11,6 +11,7 @@ ORDER = (
     "catalog",
     "negotiation",
     "orders",
+    "billing",
     "delivery",
     "settlement",
     "ledger",

@@ -10,6 +10,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import ApiToken
 from accounts.states import Capacity, Role
+from market.billing.models import Subscription
 from market.catalog import services as catalog
 from market.delivery.models import Entitlement
 from market.negotiation.models import Quote
@@ -111,6 +112,7 @@ def build_world() -> World:
             "payout_id": Payout.objects.get().id,
             "quote_id": Quote.objects.get().id,
             "approval_id": approval.id,
+            "subscription_id": Subscription.objects.get().id,
             "report_id": report.id,
             "statement_id": statement.id,
             "token_id": token.id,

@@ -1,1 +1,5 @@
-"""The pages of running contracts in the three workspaces."""
+"""Running contracts on the three admin sites. Importing the modules registers their pages."""
+
+from market.billing.admin import subscriptions
+
+__all__ = ["subscriptions"]

@@ -11,11 +11,16 @@ from market.delivery.services.entitlements import MAX_LINKS
 from market.delivery.states import Standing
 from market.orders.api.serializers import OrderedProductSerializer, OrderedRevisionSerializer, PartySerializer
 
+MAX_NUMBER = 1_000_000
+"""More revisions than a product will have, and a number that the database holds."""
+
 
 class DetailQuery(StrictSerializer):
     """Which revision's files to show."""
 
-    revision = WholeNumberField(min_value=1, required=False, help_text="The number of a covered revision.")
+    revision = serializers.IntegerField(
+        min_value=1, max_value=MAX_NUMBER, required=False, help_text="The number of a covered revision."
+    )
 
 
 class EntitlementFilters(StrictSerializer):
@@ -91,7 +96,10 @@ class LinksRequestSerializer(StrictSerializer):
     """Which files to sign links for; all of the newest revision, or of the one named, when left out."""
 
     revision = WholeNumberField(
-        min_value=1, required=False, help_text="The number of a covered revision, when you want all its files."
+        min_value=1,
+        max_value=MAX_NUMBER,
+        required=False,
+        help_text="The number of a covered revision, when you want all its files.",
     )
 
     assets = serializers.ListField(child=KeyField(), required=False, min_length=1, max_length=MAX_LINKS)

@@ -43,7 +43,8 @@ class ReadOrders:
     search_help_text = _("Order number, the buyer's reference, or the order's key")
     fields = (
         "number", "state", "buyer", "vendor", "product", "offer", "revision", "quantity", "yuan", "term_starts_on",
-        "term_ends_on", "purpose", "client_reference", "terms_link", "money_lines", "placed_at", "delivered_at",
+        "term_ends_on", "renews", "access_until", "suspended_at", "payment_due_at",
+        "purpose", "client_reference", "terms_link", "money_lines", "placed_at", "delivered_at",
         "approval_due_at", "funds_due_at", "acceptance_due_at", "accepted_at", "delivery_tries", "failure_reason",
         "refund_due_at", "closed_at", "history_lines", "id",
     )  # fmt: skip
