@@ -83,7 +83,7 @@ def results(done: Report) -> list[str]:
 
 def run_jobs(kind: str) -> int:
     """Do every job of that kind that waits, each at the moment it is due; returns how many."""
-    waiting = list(Job.objects.filter(kind=kind, state="pending"))
+    waiting = list(Job.objects.filter(kind=kind, state="pending").order_by("id"))
     for job in waiting:
         with clock.frozen_at(max(clock.now(), job.due_at)):
             perform(job.id)
