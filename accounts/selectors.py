@@ -1,27 +1,33 @@
 """Reads of who is who."""
 
 import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from django.db.models import QuerySet
 
-from accounts.models import ApiToken, Membership, Organization
+from accounts.models import ApiToken, Membership, Organization, User
 from accounts.states import Capacity, Role
 from market.kernel.actors import SYSTEM, Actor
-from market.kernel.compiled import CompiledQuery
+from market.kernel.documents import document, loaded, statement
 from market.kernel.errors import NotFound
 
-
-def _tokens(prefix: str) -> QuerySet[ApiToken]:
-    tokens = ApiToken.objects.filter(prefix=prefix)
-    return tokens.select_related("membership__user", "membership__organization").order_by()
-
-
-_token_by_prefix = CompiledQuery(_tokens, prefix=str)
+TOKEN = statement(Path(__file__).with_name("token.sql"))
 
 
 def token_by_prefix(prefix: str) -> ApiToken | None:
     """The token with everything a request needs to know about its bearer: one query."""
-    return _token_by_prefix.first(prefix=prefix)
+    found = document(f"SELECT ({TOKEN})::text", {"prefix": prefix})
+    return token_of(found) if found else None
+
+
+def token_of(found: Mapping[str, Any]) -> ApiToken:
+    """The token with membership, user and organisation, from the document that ``token.sql`` gives."""
+    organization = loaded(Organization, found["organization"])
+    user = loaded(User, found["user"])
+    membership = loaded(Membership, found["membership"], user=user, organization=organization)
+    return loaded(ApiToken, found["token"], membership=membership)
 
 
 def organization(organization_id: uuid.UUID) -> Organization:

@@ -55,6 +55,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "settings.health.Probes",
+    "settings.middleware.ExpressLane",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "settings.middleware.ContentSecurityPolicy",
@@ -138,6 +139,8 @@ CACHES = {
 # Every worker looks for work whose hint was lost this often, and hints the same job again after this long.
 OUTBOX_SWEEP_SECONDS = environment.integer("OUTBOX_SWEEP_SECONDS", 2)
 OUTBOX_REHINT_SECONDS = environment.integer("OUTBOX_REHINT_SECONDS", 15)
+# Hints are gathered for so long and sent together; with 0 each is sent when its transaction commits.
+OUTBOX_GATHER_MS = environment.integer("OUTBOX_GATHER_MS", 0)
 # A job whose worker died is free again after this long; a long handler renews its lease meanwhile.
 OUTBOX_LEASE_SECONDS = environment.integer("OUTBOX_LEASE_SECONDS", 60)
 

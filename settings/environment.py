@@ -52,7 +52,7 @@ def database(url: str) -> dict:
     if not parameters.get("dbname"):
         raise ImproperlyConfigured("DATABASE_URL names no database: end it with /name.")
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "settings.postgresql",
         "NAME": parameters.pop("dbname"),
         "USER": parameters.pop("user", ""),
         "PASSWORD": parameters.pop("password", ""),

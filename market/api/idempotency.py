@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 from django.db import IntegrityError, connection, models, transaction
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
@@ -32,7 +33,7 @@ class ReplyRecorder:
 
     def row(self, status: int, body: Any) -> models.Model:
         """The unsaved reply for the act to insert. ``body`` must be what the client gets, renderable as JSON."""
-        plain = json.loads(json.dumps(body, cls=JSONEncoder))
+        plain = orjson.loads(orjson.dumps(body, _as_plain))
         self.reply = IdempotentReply(
             organization_id=self.organization_id,
             operation=self.operation,
@@ -54,7 +55,9 @@ def respond_once(
     Raises ``IdempotencyKeyMissing`` (400), ``IdempotencyKeyReused`` (422) when the body differs,
     ``RequestInFlight`` (409) while the same key is being worked on.
     """
-    recorder = ReplyRecorder(organization_id, operation, _key_of(request), _fingerprint(request))
+    recorder = ReplyRecorder(
+        organization_id, operation, _key_of(request), fingerprint(request.method, request.path, request.data)
+    )
     try:
         with transaction.atomic():
             stored = _take(recorder)
@@ -74,14 +77,33 @@ def _key_of(request: Request) -> str:
     key = request.headers.get("Idempotency-Key", "").strip()
     if not key:
         raise IdempotencyKeyMissing(_("Send a fresh random value, such as a UUID, and the same one when you repeat."))
-    if len(key) > MAX_KEY_LENGTH or not key.isprintable() or not key.isascii():
+    if not is_key(key):
         raise IdempotencyKeyMissing(_("The key must be 1 to 255 printable ASCII characters."))
     return key
 
 
-def _fingerprint(request: Request) -> str:
-    canonical = json.dumps(request.data, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(f"{request.method}\n{request.path}\n{canonical}".encode()).hexdigest()
+def is_key(key: str) -> bool:
+    """Whether a header's value, without blanks around it, may be a key."""
+    return 0 < len(key) <= MAX_KEY_LENGTH and key.isprintable() and key.isascii()
+
+
+def fingerprint(method: str, path: str, body: Any) -> str:
+    """What two requests have in common that ask for the same: a hash over method, path and body, whatever its order."""
+    try:
+        canonical = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # numbers beyond 64 bits
+        canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), default=str).encode()
+    return hashlib.sha256(f"{method}\n{path}\n".encode() + canonical).hexdigest()
+
+
+def _as_plain(value: Any) -> Any:
+    return JSONEncoder().default(value)
+
+
+def lock_key(organization_id: uuid.UUID, operation: str, key: str) -> int:
+    """The key of the advisory lock that whoever works on an idempotent request holds."""
+    scope = f"{organization_id}\n{operation}\n{key}"
+    return int.from_bytes(hashlib.sha256(scope.encode()).digest()[:8], signed=True)
 
 
 def _take(recorder: ReplyRecorder) -> IdempotentReply | None:
@@ -89,8 +111,7 @@ def _take(recorder: ReplyRecorder) -> IdempotentReply | None:
 
     Raises ``RequestInFlight`` when another transaction holds the key.
     """
-    scope = f"{recorder.organization_id}\n{recorder.operation}\n{recorder.key}"
-    lock_key = int.from_bytes(hashlib.sha256(scope.encode()).digest()[:8], signed=True)
+    lock = lock_key(recorder.organization_id, recorder.operation, recorder.key)
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -99,7 +120,7 @@ def _take(recorder: ReplyRecorder) -> IdempotentReply | None:
               LEFT JOIN api_idempotentreply AS reply
                 ON reply.organization_id = %s AND reply.operation = %s AND reply.key = %s
             """,
-            [lock_key, recorder.organization_id, recorder.operation, recorder.key],
+            [lock, recorder.organization_id, recorder.operation, recorder.key],
         )
         locked, fingerprint, status, body = cursor.fetchone()
     if fingerprint is not None:

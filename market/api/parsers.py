@@ -32,17 +32,21 @@ class StrictJSONParser(BaseParser):
         if len(body) > limit:
             raise BodyTooLarge(_("Send at most %(limit)d bytes of JSON.") % {"limit": limit}, limit=limit)
         try:
-            text = body.decode("utf-8")
-        except UnicodeError as error:
-            raise ParseError(_("The body is not valid UTF-8.")) from error
-        try:
-            value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object_without_repeats)
-            _refuse_unstorable(value, MAX_DEPTH)
+            return parse_json(body)
         except RecursionError as error:
             raise ParseError(_("The JSON is nested too deeply.")) from error
+        except UnicodeError as error:
+            raise ParseError(_("The body is not valid UTF-8.")) from error
         except ValueError as error:
             raise ParseError(_("The body is not valid JSON: %(reason)s") % {"reason": error}) from error
-        return value
+
+
+def parse_json(body: bytes) -> Any:
+    """The value of a JSON text. Raises ``UnicodeError``, ``ValueError``, or ``RecursionError`` for what is refused."""
+    text = body.decode("utf-8")
+    value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object_without_repeats)
+    _refuse_unstorable(value, MAX_DEPTH)
+    return value
 
 
 def _refuse_constant(name: str) -> None:

@@ -1,28 +1,22 @@
 """Reads of what is for sale, each scoped to who asks."""
 
 import dataclasses
-import datetime
 import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
-from django.contrib.postgres.aggregates import StringAgg
 from django.db.models import (
-    Case,
-    CharField,
     Count,
     Exists,
-    F,
-    Func,
     IntegerField,
     OuterRef,
     Prefetch,
     Q,
     QuerySet,
     Subquery,
-    UUIDField,
-    Value,
-    When,
 )
-from django.db.models.functions import Coalesce, Collate, Concat
+from django.db.models.functions import Coalesce
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -42,52 +36,25 @@ from market.catalog.states import (
 )
 from market.kernel import clock
 from market.kernel.actors import SYSTEM, Actor
-from market.kernel.compiled import CompiledQuery
+from market.kernel.documents import document, loaded, statement
 from market.kernel.errors import NotFound
 
 SHOWN_REVISIONS = 10
 """Newest revisions that a product's page shows."""
 
-
-class Sha256(Func):
-    """SHA-256 of a text's UTF-8 bytes in lower-case hexadecimal."""
-
-    template = "encode(sha256(convert_to(%(expressions)s, 'UTF8')), 'hex')"
-    output_field = CharField()
+ORDERABLE = statement(Path(__file__).with_name("orderable.sql"))
 
 
-def manifest_sha256(revision_id: OuterRef) -> Subquery:
-    """One hash over all files of a revision, which anybody can compute again.
-
-    SHA-256 of the lines ``<sha256>  <path>`` in byte order of the path: what ``sha256sum`` prints for the files.
-    """
-    line = Concat(F("sha256"), Value("  "), F("path"), Value("\n"))
-    lines = StringAgg(line, delimiter="", order_by=Collate("path", "C"))
-    files = Asset.objects.filter(revision_id=revision_id).order_by().values("revision_id")
-    return Subquery(files.annotate(manifest=Sha256(lines)).values("manifest"))
-
-
-def _with_latest_revision(
-    offer_id: uuid.UUID, buyer_org_id: uuid.UUID, purpose: str, moment: datetime.datetime
-) -> QuerySet[Offer]:
-    latest = Revision.objects.filter(product=OuterRef("product"), state=RevisionState.PUBLISHED).order_by("-number")
-    return (
-        Offer.objects.filter(Q(buyer_org=None) | Q(buyer_org=buyer_org_id), id=offer_id)
-        .exclude(product__state__in=NEVER_LISTED)
-        .select_related("product__vendor_org")
-        .annotate(
-            revision_id=Subquery(latest.values("id")[:1]),
-            revision_number=Subquery(latest.values("number")[:1]),
-            revision_manifest_sha256=manifest_sha256(OuterRef("revision_id")),
-            approval_id=_approval_in_force(buyer_org_id, purpose, moment),
-        )
-        .order_by()
-    )
-
-
-_offer_to_order = CompiledQuery(
-    _with_latest_revision, offer_id=uuid.UUID, buyer_org_id=uuid.UUID, purpose=str, moment=datetime.datetime
-)
+def offer_of(found: Mapping[str, Any]) -> Offer:
+    """One offer from the document that ``orderable.sql`` gives, as ``orderable_offer`` describes it."""
+    revision = found["revision"] or {"id": None, "number": None}
+    product = loaded(Product, found["product"], vendor_org=loaded(Organization, found["vendor"]))
+    offer = loaded(Offer, found["offer"], product=product)
+    offer.revision_id = uuid.UUID(revision["id"]) if revision["id"] else None
+    offer.revision_number = revision["number"]
+    offer.revision_manifest_sha256 = found["manifest_sha256"]
+    offer.approval_id = uuid.UUID(found["approval_id"]) if found["approval_id"] else None
+    return offer
 
 
 def orderable_offer(
@@ -109,30 +76,29 @@ def orderable_offer(
     Raises ``NotFound`` for what this buyer may not know of (a product never listed, an offer private to another),
     ``OfferNotOrderable``, ``ApprovalNeeded``, or ``OrganizationNotTrading`` when the vendor may not sell now.
     """
-    offer = _offer_to_order.first(
-        offer_id=offer_id, buyer_org_id=buyer_org_id, purpose=purpose.strip(), moment=clock.now()
-    )
-    if offer is None:
+    wanted = {
+        "offers": [offer_id],
+        "purposes": [purpose.strip()],
+        "buyer": buyer_org_id,
+        "moment": clock.now(),
+    }
+    found = document(f"SELECT ({ORDERABLE})::text", wanted)
+    if not found:
         raise NotFound
+    offer = offer_of(found[0])
+    require_orderable(offer, buyer_org_id, quote_id, is_renewal=is_renewal)
+    return offer
+
+
+def require_orderable(
+    offer: Offer, buyer_org_id: uuid.UUID, quote_id: uuid.UUID | None, *, is_renewal: bool = False
+) -> None:
+    """Raise what ``orderable_offer`` raises for an offer that was found."""
     if not is_renewal:
         _require_orderable(offer, quote_id)
     _require_tradable(offer)
     if offer.product.needs_purpose_approval and offer.approval_id is None:
         raise _approval_needed(offer.product, buyer_org_id)
-    return offer
-
-
-def _approval_in_force(buyer_org_id: uuid.UUID, purpose: str, moment: datetime.datetime) -> Case:
-    """The key of the buyer's approval for that purpose; looked up only for a product that needs one."""
-    approved = PurposeApproval.objects.filter(
-        product=OuterRef("product"),
-        buyer_org_id=buyer_org_id,
-        purpose=purpose,
-        state=ApprovalState.APPROVED,
-        expires_at__gt=moment,
-    )
-    needed = Q(product__requires_purpose_approval=True) | Q(product__grade=Grade.IMPORTANT)
-    return Case(When(needed, then=Subquery(approved.values("id")[:1])), output_field=UUIDField())
 
 
 def _approval_needed(product: Product, buyer_org_id: uuid.UUID) -> ApprovalNeeded:

@@ -1,9 +1,11 @@
 """Few round trips: many inserts in one statement, and a state change as one compare-and-set."""
 
+import functools
 import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import orjson
 from django.db import IntegrityError, connection, models
 from django.db.models.sql import InsertQuery
 
@@ -11,12 +13,15 @@ from market.kernel.errors import NotFound
 from market.kernel.states import TransitionTable
 
 
-def insert_together(*rows: models.Model | Iterable[models.Model] | None) -> None:
-    """Insert rows of any models in ONE statement: one round trip for a whole business act.
+def insert_together(*rows: models.Model | Iterable[models.Model] | None, lock: int | None = None) -> bool:
+    """Insert rows of any models in ONE statement: one round trip for a whole business act, or for a thousand.
 
     Each argument is an unsaved instance whose key is already set, an iterable of them, or None (left out). Foreign
     keys among the rows hold, whatever their order: PostgreSQL checks them when the statement ends. Triggers and
     constraints act as for any insert; ``save()`` and signals are not called.
+
+    With ``lock``, the key of an advisory lock, the statement first takes that lock for its transaction; it inserts
+    nothing and the answer is False when another transaction has it.
 
     Raises ``django.db.IntegrityError``; ``violated_constraint`` tells which rule refused the rows.
     """
@@ -24,33 +29,60 @@ def insert_together(*rows: models.Model | Iterable[models.Model] | None) -> None
     for row in _flatten(rows):
         by_model.setdefault(type(row), []).append(row)
     if not by_model:
-        return
-    statement, parameters = _quickly(by_model) or _thoroughly(by_model)
-    for instance in itertools.chain.from_iterable(by_model.values()):
-        instance._state.adding = False
-        instance._state.db = connection.alias
+        return True
     with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
+        cursor.execute(*(_as_documents(by_model, lock) or _as_values(by_model, lock)))
+        (done,) = cursor.fetchone()
+    if done:
+        for instance in itertools.chain.from_iterable(by_model.values()):
+            instance._state.adding = False
+            instance._state.db = connection.alias
+    return done
 
 
-_statements: dict[tuple[type[models.Model], ...], str] = {}
-"""Statements that insert one row of each of these models: there are as many as there are kinds of acts."""
+def _as_documents(by_model: dict[type[models.Model], list[models.Model]], lock: int | None) -> tuple[str, list] | None:
+    """The rows of each model as one JSON array: the statement's text depends on the models alone, so PostgreSQL has
+    it prepared, and nothing is done value by value here. None when a value does not go into JSON."""
+    parameters: list[Any] = [] if lock is None else [lock]
+    for model, instances in by_model.items():
+        columns = _columns(model)
+        documents = [{column: getattr(row, attribute) for column, attribute in columns} for row in instances]
+        try:
+            parameters.append(orjson.dumps(documents, _bytes_as_text).decode())
+        except TypeError:
+            return None
+    return _statement(tuple(by_model), lock is not None), parameters
 
 
-def _quickly(by_model: dict[type[models.Model], list[models.Model]]) -> tuple[str, list] | None:
-    """One row a model, none of them an expression, as before: only the values are new. None for anything else."""
-    statement = _statements.get(tuple(by_model))
-    if statement is None or any(len(instances) > 1 for instances in by_model.values()):
-        return None
-    parameters = [
-        field.get_db_prep_save(field.pre_save(instance, add=True), connection=connection)
-        for model, (instance,) in by_model.items()
-        for field in _fields(model)
-    ]
-    return None if any(hasattr(value, "as_sql") for value in parameters) else (statement, parameters)
+def _bytes_as_text(value: Any) -> str:
+    if isinstance(value, bytes | memoryview):
+        return f"\\x{bytes(value).hex()}"
+    raise TypeError
 
 
-def _thoroughly(by_model: dict[type[models.Model], list[models.Model]]) -> tuple[str, list]:
+@functools.cache
+def _statement(of: tuple[type[models.Model], ...], with_lock: bool) -> str:
+    parts = []
+    for index, model in enumerate(of):
+        table = connection.ops.quote_name(model._meta.db_table)
+        names = ", ".join(connection.ops.quote_name(column) for column, _attribute in _columns(model))
+        select = f"SELECT {names} FROM json_populate_recordset(NULL::{table}, %s)"  # noqa: S608 (names of our own)
+        condition = " WHERE (SELECT free FROM held)" if with_lock else ""
+        parts.append(f"inserted_{index} AS (INSERT INTO {table} ({names}) {select}{condition})")
+    return _joined(parts, with_lock)
+
+
+def _joined(parts: list[str], with_lock: bool) -> str:
+    if not with_lock:
+        return f"WITH {', '.join(parts)} SELECT true"
+    held = "held AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(%s) AS free)"
+    return f"WITH {', '.join([held, *parts])} SELECT free FROM held"  # noqa: S608 (as above)
+
+
+def _as_values(by_model: dict[type[models.Model], list[models.Model]], lock: int | None) -> tuple[str, list]:
+    """For rows with values that the database is to compute, or that JSON has no form for."""
+    if lock is not None:
+        raise TypeError("rows that depend on a lock hold plain values")
     parts, parameters = [], []
     for index, (model, instances) in enumerate(by_model.items()):
         query = InsertQuery(model)
@@ -58,11 +90,12 @@ def _thoroughly(by_model: dict[type[models.Model], list[models.Model]]) -> tuple
         for sql, values in query.get_compiler(connection=connection).as_sql():
             parts.append(f"inserted_{index} AS ({sql})")
             parameters.extend(values)
-    statement = f"WITH {', '.join(parts)} SELECT 1"
-    expected = sum(len(_fields(model)) for model in by_model)
-    if len(parameters) == expected and all(len(instances) == 1 for instances in by_model.values()):
-        _statements[tuple(by_model)] = statement
-    return statement, parameters
+    return _joined(parts, with_lock=False), parameters
+
+
+@functools.cache
+def _columns(model: type[models.Model]) -> list[tuple[str, str]]:
+    return [(field.column, field.attname) for field in _fields(model)]
 
 
 def _fields(model: type[models.Model]) -> list[models.Field]:

@@ -11,7 +11,6 @@ from accounts.models import Organization
 from accounts.states import Capacity
 from market.kernel import clock
 from market.kernel.actors import SYSTEM, Actor
-from market.kernel.compiled import CompiledQuery
 from market.kernel.errors import NotFound
 from market.kernel.money import CURRENCY
 from market.ledger.models import Account, Transfer
@@ -48,22 +47,14 @@ def transfers_by_key(business_keys: Iterable[str]) -> QuerySet[Transfer]:
     return Transfer.objects.filter(business_key__in=list(business_keys))
 
 
-def with_accounts(organization_id: uuid.UUID, currency: str) -> QuerySet[Organization]:
-    """What ``organization_with_accounts`` reads, for a room that reads more in the same query."""
-    accounts = Account.objects.filter(organization=OuterRef("pk"), currency=currency)
-    keys = {f"{kind}_id": Subquery(accounts.filter(kind=kind).values("id")) for kind in GUARDED}
-    return Organization.objects.filter(id=organization_id).annotate(**keys).order_by()
-
-
-_organization_with_accounts = CompiledQuery(with_accounts, organization_id=uuid.UUID, currency=str)
-
-
 def organization_with_accounts(organization_id: uuid.UUID, currency: str = CURRENCY) -> Organization:
     """One organisation with the keys of its guarded accounts as ``wallet_id``, ``escrow_id`` and ``payable_id``.
 
     None for an account that is not open. One query. Raises ``NotFound``.
     """
-    found = _organization_with_accounts.first(organization_id=organization_id, currency=currency)
+    accounts = Account.objects.filter(organization=OuterRef("pk"), currency=currency)
+    keys = {f"{kind}_id": Subquery(accounts.filter(kind=kind).values("id")) for kind in GUARDED}
+    found = Organization.objects.filter(id=organization_id).annotate(**keys).first()
     if found is None:
         raise NotFound
     return found

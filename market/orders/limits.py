@@ -1,39 +1,18 @@
 """Which spending limit an order falls under, and what has been spent of it."""
 
 import datetime
-import uuid
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 
-from accounts.models import Organization
 from accounts.states import Capacity
 from market.kernel import clock
 from market.kernel.actors import Actor
-from market.kernel.compiled import CompiledQuery
-from market.kernel.errors import NotFound
 from market.kernel.locks import lock_in_order
-from market.ledger.selectors import with_accounts
 from market.orders.models import Order, SpendingLimit
 from market.orders.states import OrderState
 
 NOT_SPENT = (OrderState.AWAITING_APPROVAL, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REFUNDED)
-
-
-def _buyers(organization_id: uuid.UUID, currency: str) -> QuerySet[Organization]:
-    limits = SpendingLimit.objects.filter(buyer_org=OuterRef("pk"))
-    return with_accounts(organization_id, currency).annotate(has_limits=Exists(limits))
-
-
-_buyer = CompiledQuery(_buyers, organization_id=uuid.UUID, currency=str)
-
-
-def buyer_with_accounts(organization_id: uuid.UUID, currency: str) -> Organization:
-    """``organization_with_accounts`` and whether the buyer ``has_limits``; one query. Raises ``NotFound``."""
-    found = _buyer.first(organization_id=organization_id, currency=currency)
-    if found is None:
-        raise NotFound
-    return found
 
 
 def limits_of(actor: Actor) -> QuerySet[SpendingLimit]:

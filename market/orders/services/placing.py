@@ -1,9 +1,13 @@
 """Placing an order: the one act in which a contract comes to be and its price goes into escrow."""
 
+import contextlib
+import dataclasses
 import datetime
 import uuid
+from collections.abc import Callable, Iterator
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import OrganizationNotTrading
@@ -12,11 +16,11 @@ from accounts.states import Capacity, OrganizationState
 from market.audit.models import AuditEvent
 from market.catalog import pricing
 from market.catalog.models import Offer, Revision
-from market.catalog.selectors import orderable_offer
+from market.catalog.selectors import require_orderable
 from market.kernel import clock
 from market.kernel.actors import Actor
 from market.kernel.database import insert_together, violated_constraint
-from market.kernel.errors import Forbidden, InvalidInput
+from market.kernel.errors import Forbidden, InvalidInput, NotFound
 from market.kernel.identifiers import short_code, uuid7
 from market.kernel.money import MAX_AMOUNT
 from market.ledger.services import posting
@@ -24,10 +28,12 @@ from market.orders import limits
 from market.orders.errors import ClientReferenceTaken, OwnOffer
 from market.orders.models import Order
 from market.orders.selectors import BUYING_ROLES
-from market.orders.services.steps import AlsoInsert, evidence, first_delivery, into_escrow
+from market.orders.services.ground import Ground, Wish, ground_of
+from market.orders.services.steps import AlsoInsert, evidence, into_escrow, unannounced_delivery
 from market.orders.services.waiting import keep_if_unpayable
 from market.orders.states import OrderState
 from market.orders.terms import freeze
+from market.outbox.services import announce
 
 MAX_QUANTITY = 1_000_000
 MAX_PURPOSE = 1000
@@ -48,9 +54,9 @@ def place(
     """Order ``quantity`` units of an offer: freeze the terms, move the price from wallet to escrow, ask for delivery.
 
     What goes into escrow is the whole price, the first instalment of a subscription paid by the month, or the
-    prepayment of metered use. Three statements in one transaction: offer, buyer, and one insert of everything. The
-    product's latest published revision is what will be delivered. An order that read the offer before its withdrawal
-    committed stands.
+    prepayment of metered use. Two statements in one transaction: one reads all that the order stands on, one inserts
+    everything. The product's latest published revision is what will be delivered. An order that read the offer before
+    its withdrawal committed stands.
     With ``wait_for_funds`` an order beyond the wallet's balance is kept without moving money, until ``funds_due_at``;
     ``pay_waiting`` goes on with it. Beyond a spending limit of the buyer it waits for ``approve``.
     ``quote_id`` is set by the negotiation room, when the offer answers a quote that is being accepted.
@@ -59,46 +65,105 @@ def place(
     ``OrganizationNotTrading``, ``OwnOffer``, ``WalletMissing``, ``InsufficientFunds`` (with ``needed`` and
     ``available`` in fen) or ``ClientReferenceTaken``; nothing has changed then.
     """
-    actor.require_role(*BUYING_ROLES)
-    actor.require_capacity(Capacity.BUYER)
-    if actor.organization_id is None or actor.user_id is None:
-        raise Forbidden(_("An order is placed by a person for an organisation."))
-    _require_valid(quantity, purpose, client_reference)
+    require_buyer(actor)
+    wish = Wish(offer_id, quantity, purpose, client_reference, wait_for_funds, quote_id)
+    require_valid(wish)
+    # No savepoint of its own: a refusal ends the caller's transaction too, and two round trips are saved.
+    with refusals_named(), transaction.atomic(savepoint=False):
+        ground = ground_of([wish], buyer_org_id=actor.organization_id)
+        draft = agree(actor, ground, wish, clock.now())
+        if ground.has_limits:
+            limits.keep_if_over_limit(draft.order)
+        if wait_for_funds:
+            keep_if_unpayable(draft.order, draft.buyer)
+        rows = draft.rows(actor)
+        insert_together(*rows, also_insert(draft.order) if also_insert else None)
+        announce(rows)
+    return draft.order
+
+
+def place_at_once(
+    *, actor: Actor, ground: Ground, wish: Wish, lock: int, also_insert: Callable[[Order], Model]
+) -> Order | None:
+    """``place`` for a buyer without spending limits who need not wait, on ground read before, in ONE statement.
+
+    The statement takes the advisory lock ``lock`` for its transaction. None, and nothing changed, when another has it.
+
+    Raises as ``place`` does.
+    """
+    require_buyer(actor)
+    require_valid(wish)
+    draft = agree(actor, ground, wish, clock.now())
+    rows = draft.rows(actor)
+    # Outside any transaction the statement is its own, committed when it answers.
+    alone = transaction.atomic() if connection.in_atomic_block else contextlib.nullcontext()
+    with refusals_named(), alone:
+        if not insert_together(also_insert(draft.order), *rows, lock=lock):
+            return None
+        announce(rows)
+    return draft.order
+
+
+@contextlib.contextmanager
+def refusals_named() -> Iterator[None]:
+    """Turn what the database's constraints refuse into business errors."""
     try:
-        # No savepoint of its own: a refusal ends the caller's transaction too, and two round trips are saved.
-        with posting(), transaction.atomic(savepoint=False):
-            offer = orderable_offer(offer_id, actor.organization_id, quote_id, purpose)
-            buyer = limits.buyer_with_accounts(actor.organization_id, offer.currency)
-            placed_at = clock.now()
-            bargain = _bargain(offer, quantity, clock.business_date(placed_at))
-            order = _draw_up(actor, offer, buyer, bargain, quantity, purpose, client_reference, placed_at)
-            if buyer.has_limits:
-                limits.keep_if_over_limit(order)
-            if wait_for_funds:
-                keep_if_unpayable(order, buyer)
-            is_paid = order.state == OrderState.PAID
-            insert_together(
-                order,
-                freeze(order, offer.revision_manifest_sha256, bargain),
-                _proof(actor, order),
-                into_escrow(order, buyer) if is_paid else None,
-                first_delivery(order) if is_paid else None,
-                also_insert(order) if also_insert else None,
-            )
+        with posting():
+            yield
     except IntegrityError as error:
         if violated_constraint(error) == "order_client_reference_once":
             raise ClientReferenceTaken(_("Choose another reference, or look at the order you have.")) from error
         raise
-    return order
 
 
-def _require_valid(quantity: int, purpose: str, client_reference: str) -> None:
+@dataclasses.dataclass(slots=True)
+class Draft:
+    """An order that may be placed, before anything is inserted. Its state may still become one of waiting."""
+
+    order: Order
+    buyer: Organization
+    bargain: pricing.Bargain
+    manifest_sha256: str
+
+    def rows(self, actor: Actor) -> list[Model]:
+        """Everything to insert: order, terms, evidence, and for a paid one the transfer and the job of delivery."""
+        order = self.order
+        rows = [order, freeze(order, self.manifest_sha256, self.bargain), _proof(actor, order)]
+        if order.state == OrderState.PAID:
+            if order.amount:
+                rows.append(into_escrow(order, self.buyer))
+            rows.append(unannounced_delivery(order))
+        return rows
+
+
+def agree(actor: Actor, ground: Ground, wish: Wish, placed_at: datetime.datetime) -> Draft:
+    """The order that a valid wish comes to, by every rule but those of limits and funds. Raises as ``place`` does."""
+    offer = ground.offers.get(wish.stands_on)
+    if offer is None:
+        raise NotFound
+    require_orderable(offer, ground.buyer.id, wish.quote_id)
+    bargain = _bargain(offer, wish.quantity, clock.business_date(placed_at))
+    buyer = ground.payer(offer.currency)
+    order = _draw_up(actor, offer, buyer, bargain, wish, placed_at)
+    return Draft(order, buyer, bargain, offer.revision_manifest_sha256)
+
+
+def require_buyer(actor: Actor) -> None:
+    """Raise ``Forbidden`` unless the actor is a person who may order for a buyer."""
+    actor.require_role(*BUYING_ROLES)
+    actor.require_capacity(Capacity.BUYER)
+    if actor.organization_id is None or actor.user_id is None:
+        raise Forbidden(_("An order is placed by a person for an organisation."))
+
+
+def require_valid(wish: Wish) -> None:
+    """Raise ``InvalidInput`` naming every value that no order may have."""
     errors = {}
-    if not 1 <= quantity <= MAX_QUANTITY:
+    if not 1 <= wish.quantity <= MAX_QUANTITY:
         errors["/quantity"] = _("Order 1 to %(most)d units.") % {"most": MAX_QUANTITY}
-    if not _is_text(purpose, MAX_PURPOSE):
+    if not _is_text(wish.purpose, MAX_PURPOSE):
         errors["/purpose"] = _("Say what the data is for, in at most %(most)d characters.") % {"most": MAX_PURPOSE}
-    if not _is_text(client_reference, MAX_REFERENCE) or not client_reference.isprintable():
+    if not _is_text(wish.client_reference, MAX_REFERENCE) or not wish.client_reference.isprintable():
         errors["/client_reference"] = _("Use 1 to %(most)d printable characters.") % {"most": MAX_REFERENCE}
     if errors:
         raise InvalidInput(errors=errors)
@@ -106,8 +171,11 @@ def _require_valid(quantity: int, purpose: str, client_reference: str) -> None:
 
 def _is_text(value: str, longest: int) -> bool:
     """Not blank, not too long, and something that PostgreSQL and UTF-8 can hold."""
-    storable = "\x00" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
-    return bool(value.strip()) and len(value) <= longest and storable
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return bool(value.strip()) and len(value) <= longest and "\x00" not in value
 
 
 def _bargain(offer: Offer, quantity: int, placed_on: datetime.date) -> pricing.Bargain:
@@ -128,9 +196,7 @@ def _draw_up(
     offer: Offer,
     buyer: Organization,
     bargain: pricing.Bargain,
-    quantity: int,
-    purpose: str,
-    client_reference: str,
+    wish: Wish,
     placed_at: datetime.datetime,
 ) -> Order:
     product = offer.product
@@ -149,14 +215,14 @@ def _draw_up(
         offer=offer,
         revision=Revision(id=offer.revision_id, number=offer.revision_number, product=product),
         placed_by_id=actor.user_id,
-        quantity=quantity,
+        quantity=wish.quantity,
         amount=bargain.due_now,
         currency=offer.currency,
         term_starts_on=starts_on,
         term_ends_on=ends_on,
-        purpose=purpose,
+        purpose=wish.purpose,
         approval_id=offer.approval_id,
-        client_reference=client_reference,
+        client_reference=wish.client_reference,
         state=OrderState.PAID,
         placed_at=placed_at,
     )

@@ -25,7 +25,7 @@ from market.orders.models import Order
 from market.orders.selectors import BUYING_ROLES, orders_visible_to
 from market.orders.states import ORDER_MOVES
 from market.outbox.models import Job
-from market.outbox.services import job
+from market.outbox.services import announce, draft
 
 AlsoInsert = Callable[[Order], Model] | None
 """Makes one more row from the changed order, inserted in the act's own statement (an idempotent reply)."""
@@ -100,8 +100,15 @@ def into_escrow(order: Order, buyer: Organization) -> Transfer | None:
 
 
 def first_delivery(order: Order) -> Job:
-    """The unsaved job that hands a paid order over."""
-    return job(jobs.DELIVER, key=f"{order.id}:1", subject_id=order.id)
+    """The unsaved job that hands a paid order over, for the open transaction, whose commit announces it."""
+    made = unannounced_delivery(order)
+    announce([made])
+    return made
+
+
+def unannounced_delivery(order: Order) -> Job:
+    """``first_delivery`` for who announces it after the insert."""
+    return draft(jobs.DELIVER, key=f"{order.id}:1", subject_id=order.id)
 
 
 def money_back(orders: Iterable[Order]) -> list[Transfer]:
