@@ -75,6 +75,7 @@ class Scope(models.TextChoices):
     ORDERS_WRITE = "orders:write", _("place, cancel and accept orders")
     ORDERS_APPROVE = "orders:approve", _("approve orders and set spending limits")
     USAGE_WRITE = "usage:write", _("report metered use")
+    DISPUTES_WRITE = "disputes:write", _("answer and decide disputes")
     DELIVERY_READ = "delivery:read", _("receive what was bought")
     LEDGER_READ = "ledger:read", _("read balances and transfers")
     SETTLEMENT_READ = "settlement:read", _("read settlement batches and payouts")
@@ -87,7 +88,14 @@ class Scope(models.TextChoices):
 SCOPES_OF_ROLE: dict[str, frozenset[str]] = {
     Role.OWNER: frozenset(Scope.values) - {Scope.REPORTS_READ, Scope.REPORTS_WRITE},
     Role.LISTER: frozenset(
-        {Scope.CATALOG_READ, Scope.ORDERS_READ, Scope.USAGE_WRITE, Scope.ACCOUNT_READ, Scope.TOKENS_WRITE}
+        {
+            Scope.CATALOG_READ,
+            Scope.ORDERS_READ,
+            Scope.DISPUTES_WRITE,
+            Scope.USAGE_WRITE,
+            Scope.ACCOUNT_READ,
+            Scope.TOKENS_WRITE,
+        }
     ),
     Role.PURCHASER: frozenset(
         {

@@ -110,6 +110,8 @@ ORDER_FAILED_REFUND_DAYS = environment.integer("ORDER_FAILED_REFUND_DAYS", 3)
 # Days that an order beyond the wallet's balance waits for money, and one beyond a spending limit for approval.
 ORDER_FUNDS_DAYS = environment.integer("ORDER_FUNDS_DAYS", 7)
 ORDER_APPROVAL_DAYS = environment.integer("ORDER_APPROVAL_DAYS", 7)
+# Days in which a vendor may answer a dispute; after them the operator decides without it.
+DISPUTE_ANSWER_DAYS = environment.integer("DISPUTE_ANSWER_DAYS", 5)
 # Days in which a vendor, or a buyer who was asked back, must answer in a quote; after them the quote expires.
 QUOTE_ANSWER_DAYS = environment.integer("QUOTE_ANSWER_DAYS", 14)
 # Days after the end of metered use in which its vendor may still report it; then comes the last statement.
@@ -259,6 +261,10 @@ SPECTACULAR_SETTINGS = {
         "AccountKind": "market.ledger.states.AccountKind",
         "ApprovalState": "market.catalog.states.ApprovalState",
         "Capacity": "accounts.states.Capacity",
+        "DisputeReason": "market.orders.states.DisputeReason",
+        "DisputeState": "market.orders.states.DisputeState",
+        "DisputeVerdict": "market.orders.states.Verdict",
+        "EvidenceKind": "market.orders.states.EvidenceKind",
         "DeliveryState": "market.delivery.states.DeliveryState",
         "EndReason": "market.billing.states.EndReason",
         "Grade": "market.catalog.states.Grade",

@@ -1,6 +1,7 @@
 """Whole trades through the services, for tests of what is shown and exported."""
 
 import datetime
+import hashlib
 
 from market.billing import services as billing
 from market.billing.models import Period, Statement, Subscription
@@ -15,7 +16,8 @@ from market.kernel.database import insert_together
 from market.kernel.identifiers import uuid7
 from market.negotiation import services as negotiation
 from market.orders import services as orders
-from market.orders.models import Order
+from market.orders.models import Dispute, DisputeEvidence, Order
+from market.orders.states import DisputeReason, DisputeState, EvidenceKind, Verdict
 from market.settlement import services as settlement
 from market.settlement.models import FeeSchedule
 from tests import factories
@@ -56,6 +58,32 @@ def settle(market: factories.Market, *placed: Order) -> None:
         for order in placed:
             accept(market, order)
     settlement.run_settlement(actor=SYSTEM, cutoff=clock.business_midnight(clock.business_date()))
+
+
+def decided_dispute(order: Order) -> list[Dispute | DisputeEvidence]:
+    """The unsaved rows of a dispute that ended for the vendor."""
+    dispute = Dispute(
+        order=order,
+        buyer_org_id=order.buyer_org_id,
+        vendor_org_id=order.vendor_org_id,
+        state=DisputeState.DECIDED,
+        reason=DisputeReason.INCOMPLETE,
+        text="March is missing.",
+        amount=order.amount,
+        answer_due_at=clock.now(),
+        verdict=Verdict.ACCEPT,
+        refund_amount=0,
+        grounds="March is there.",
+        decided_at=clock.now(),
+    )
+    known = DisputeEvidence(
+        dispute=dispute,
+        vendor_org_id=order.vendor_org_id,
+        kind=EvidenceKind.CONTRACT,
+        document="{}",
+        sha256=hashlib.sha256(b"{}").hexdigest(),
+    )
+    return [dispute, known]
 
 
 def whole_trade(market: factories.Market) -> Order:
@@ -117,6 +145,7 @@ def whole_trade(market: factories.Market) -> Order:
         amount=order.amount,
     )
     insert_together(entitlement, delivery, receipt, review, approval, profile, subscription, period)
+    insert_together(decided_dispute(order))
     buyer = factories.actor_of(market.purchaser)
     negotiation.ask(actor=buyer, product_id=order.product_id, purpose="Research", message="A price for ten?")
     factories.api_client(market.lister)

@@ -33,3 +33,27 @@ class WalletMissing(BusinessError):
     code = "wallet_missing"
     status = 409
     title = _("Your organisation has no wallet on the exchange yet")
+
+
+class AcceptancePeriodOver(BusinessError):
+    """The time in which a delivery can be disputed has passed; it is being accepted by itself."""
+
+    code = "acceptance_period_over"
+    status = 409
+    title = _("The acceptance period is over")
+
+
+class AnswerTooLate(BusinessError):
+    """The vendor's time to answer a dispute has passed; the operator decides without it."""
+
+    code = "answer_too_late"
+    status = 409
+    title = _("The time to answer is over")
+
+
+class LinesRefused(BusinessError):
+    """Some lines of a group cannot be accepted or disputed, so none was; carries ``results``, one a line."""
+
+    code = "lines_refused"
+    status = 409
+    title = _("Some of these lines cannot be accepted or disputed, so nothing has happened")

@@ -13,3 +13,9 @@ order."""
 END = "billing.end"
 """An order that runs ends early, by agreement: charge what was used, return the rest; key ``<order id>:<version of the
 terms>``, subject the order."""
+
+DISPUTED = "delivery.testify"
+"""An order was disputed: attach to the dispute what was really sent; key ``<order id>``, subject the order."""
+
+REVOKE = "delivery.revoke"
+"""A delivered order was refunded whole: the buyer may no longer receive it; key ``<order id>``, subject the order."""

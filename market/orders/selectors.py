@@ -17,16 +17,17 @@ from market.kernel.errors import NotFound
 from market.ledger.models import Transfer
 from market.ledger.selectors import sums_by_kind, transfers_of
 from market.ledger.states import TransferKind
-from market.orders.models import Order, OrderTerms
-from market.orders.states import ORDER_MOVES, OrderState
+from market.orders.models import Dispute, Order, OrderTerms
+from market.orders.states import ORDER_MOVES, DisputeState, OrderState
 
 BUYING_ROLES = (Role.OWNER, Role.PURCHASER)
 APPROVING_ROLES = (Role.OWNER, Role.FINANCE)
+ANSWERING_ROLES = (Role.OWNER, Role.LISTER)
 
 _SEE_ALL = frozenset({Capacity.OPERATOR, Capacity.REGULATOR})
 
 
-SHOWN_WITH = ("buyer_org", "vendor_org", "product", "revision", "offer")
+SHOWN_WITH = ("buyer_org", "vendor_org", "product", "revision", "offer", "dispute")
 """What a line about an order shows besides the order."""
 
 
@@ -119,6 +120,8 @@ def acts_open_to(actor: Actor, order: Order) -> list[str]:
     """What the actor may do with the order now: the names of acts such as ``cancel`` or ``accept``."""
     is_buyer = order.buyer_org_id == actor.organization_id and actor.role in BUYING_ROLES
     is_operator = Capacity.OPERATOR in actor.capacities and actor.role == Role.OPERATOR
+    is_vendor = order.vendor_org_id == actor.organization_id and actor.role in ANSWERING_ROLES
+    dispute = order.dispute.state if order.state == OrderState.DISPUTED else None
     waits_for_actor = (
         order.state == OrderState.AWAITING_APPROVAL
         and order.buyer_org_id == actor.organization_id
@@ -130,6 +133,11 @@ def acts_open_to(actor: Actor, order: Order) -> list[str]:
         "decline": waits_for_actor,
         "cancel": is_buyer and OrderState.CANCELLED in ORDER_MOVES.legal_moves(order.state),
         "accept": is_buyer and order.state == OrderState.DELIVERED,
+        "dispute": is_buyer and order.state == OrderState.DELIVERED and clock.now() < order.acceptance_due_at,
+        "answer_dispute": is_vendor
+        and dispute == DisputeState.AWAITING_ANSWER
+        and clock.now() < order.dispute.answer_due_at,
+        "decide_dispute": is_operator and dispute == DisputeState.AWAITING_DECISION,
         "refund": (is_buyer or is_operator) and order.state == OrderState.DELIVERY_FAILED,
         "retry_delivery": is_operator and order.state == OrderState.DELIVERY_FAILED,
     }
@@ -150,6 +158,8 @@ def next_deadline(order: Order) -> dict[str, Any] | None:
         what, column = ("payment", "payment_due_at") if order.payment_due_at else ("term_end", "access_until")
     elif order.state in _DEADLINES:
         what, column = _DEADLINES[order.state]
+    elif order.state == OrderState.DISPUTED and order.dispute.state == DisputeState.AWAITING_ANSWER:
+        return {"what": "answer", "at": order.dispute.answer_due_at}
     else:
         return None
     return {"what": what, "at": getattr(order, column)}
@@ -184,6 +194,15 @@ class Moment:
     currency: str | None = None
     debit: str | None = None
     credit: str | None = None
+
+
+def dispute_of(actor: Actor, order_id: uuid.UUID) -> Dispute:
+    """The dispute about a visible order, with the order. Raises ``NotFound`` also when nobody disputed it."""
+    visible = orders_visible_to(actor).filter(id=order_id)
+    found = Dispute.objects.filter(order__in=visible.values("id")).select_related("order").first()
+    if found is None:
+        raise NotFound
+    return found
 
 
 def timeline(actor: Actor, order: Order) -> list[Moment]:

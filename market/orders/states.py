@@ -51,3 +51,46 @@ HOLDS_ESCROW = (
 
 WAITING = (OrderState.AWAITING_APPROVAL, OrderState.AWAITING_FUNDS)
 """States before any money has moved."""
+
+
+class DisputeState(models.TextChoices):
+    """Whose word is awaited."""
+
+    AWAITING_ANSWER = "awaiting_answer", _("awaiting the vendor's answer")
+    AWAITING_DECISION = "awaiting_decision", _("awaiting the operator's decision")
+    DECIDED = "decided", _("decided")
+
+
+DISPUTE_MOVES = TransitionTable(
+    {
+        DisputeState.AWAITING_ANSWER: [DisputeState.AWAITING_DECISION],
+        DisputeState.AWAITING_DECISION: [DisputeState.DECIDED],
+    }
+)
+
+
+class DisputeReason(models.TextChoices):
+    """What a buyer objects to."""
+
+    NOT_AS_DESCRIBED = "not_as_described", _("not as described")
+    INCOMPLETE = "incomplete", _("incomplete")
+    UNUSABLE = "unusable", _("cannot be used")
+    NOT_RECEIVED = "not_received", _("not received")
+    RIGHTS = "rights", _("rights in doubt")
+    OTHER = "other", _("other")
+
+
+class Verdict(models.TextChoices):
+    """How an operator decides a dispute."""
+
+    ACCEPT = "accept", _("the delivery is accepted")
+    REFUND = "refund", _("the buyer is refunded")
+    PARTIAL = "partial", _("the buyer is refunded in part")
+
+
+class EvidenceKind(models.TextChoices):
+    """What a document of evidence is about."""
+
+    CONTRACT = "contract", _("contract")
+    HISTORY = "history", _("history and money")
+    DELIVERY = "delivery", _("delivery and receipts")

@@ -11,6 +11,12 @@ def accept_overdue() -> None:
     services.accept_overdue()
 
 
+@shared_task(name="orders.close_unanswered", ignore_result=True)
+def close_unanswered() -> None:
+    """Hand disputes that the vendor did not answer in time to the operator."""
+    services.close_unanswered()
+
+
 @shared_task(name="orders.refund_overdue_failures", ignore_result=True)
 def refund_overdue_failures() -> None:
     """Refund failed orders that no operator sent back to delivery in time."""
@@ -26,6 +32,7 @@ def wake_waiting() -> None:
 
 BEAT_SCHEDULE = {
     "orders.accept_overdue": {"task": "orders.accept_overdue", "schedule": 60.0},
+    "orders.close_unanswered": {"task": "orders.close_unanswered", "schedule": 60.0},
     "orders.refund_overdue_failures": {"task": "orders.refund_overdue_failures", "schedule": 300.0},
     "orders.wake_waiting": {"task": "orders.wake_waiting", "schedule": 60.0},
 }

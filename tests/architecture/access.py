@@ -21,6 +21,10 @@ from tests import factories, trades
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 BODIES = {
     "orders/<uuid:order_id>/usage": {"records": [{"id": "matrix", "units": 1, "used_at": "2027-01-01T00:00:00Z"}]},
+    "order-groups/<uuid:group_id>/accept": {"accept": [str(uuid.UUID(int=6))]},
+    "orders/<uuid:order_id>/dispute": {"reason": "other", "text": "Not what we expected."},
+    "orders/<uuid:order_id>/dispute/answer": {"text": "It is what was described."},
+    "orders/<uuid:order_id>/dispute/decision": {"verdict": "accept", "grounds": "It is what was described."},
     "quotes/<uuid:quote_id>/accept": {"offer": str(uuid.UUID(int=7)), "quantity": 1, "client_reference": "matrix"},
     "quotes/<uuid:quote_id>/counter": {"message": "Cheaper?"},
 }
@@ -103,6 +107,7 @@ def build_world() -> World:
     return World(
         clients,
         {
+            "group_id": uuid.UUID(int=8),
             "limit_id": uuid.UUID(int=9),
             "order_id": order.id,
             "product_id": order.product_id,

@@ -26,6 +26,11 @@ GET    orders/<uuid:order_id>                           200 404 200 404 200 404 
 POST   orders/<uuid:order_id>/accept                    409 404 403 403 403 403 403 403 403
 POST   orders/<uuid:order_id>/approve                   403 403 403 403 403 404 403 403 403
 POST   orders/<uuid:order_id>/cancel                    409 404 403 403 403 403 403 403 403
+POST   order-groups/<uuid:group_id>/accept              404 404 403 403 403 403 403 403 403
+GET    orders/<uuid:order_id>/dispute                   200 404 200 404 200 404 200 200 200
+POST   orders/<uuid:order_id>/dispute                   409 404 403 403 403 403 403 403 403
+POST   orders/<uuid:order_id>/dispute/answer            403 403 409 404 403 403 403 403 403
+POST   orders/<uuid:order_id>/dispute/decision          403 403 403 403 403 403 403 403 409
 GET    orders/<uuid:order_id>/contract.html             200 404 200 404 200 404 200 200 200
 GET    orders/<uuid:order_id>/contract.pdf              200 404 200 404 200 404 200 200 200
 POST   orders/<uuid:order_id>/decline                   403 403 403 403 403 404 403 403 403

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from market.orders.api import contracts, limits, views
+from market.orders.api import contracts, disputes, limits, lines, views
 
 urlpatterns = [
     path("orders", views.Orders.as_view(), name="orders"),
@@ -13,6 +13,10 @@ urlpatterns = [
     path("orders/<uuid:order_id>/accept", views.AcceptOrder.as_view(), name="order-accept"),
     path("orders/<uuid:order_id>/approve", limits.ApproveOrder.as_view(), name="order-approve"),
     path("orders/<uuid:order_id>/decline", limits.DeclineOrder.as_view(), name="order-decline"),
+    path("orders/<uuid:order_id>/dispute", disputes.OrderDispute.as_view(), name="order-dispute"),
+    path("orders/<uuid:order_id>/dispute/answer", disputes.DisputeAnswer.as_view(), name="order-dispute-answer"),
+    path("orders/<uuid:order_id>/dispute/decision", disputes.DisputeDecision.as_view(), name="order-dispute-decision"),
+    path("order-groups/<uuid:group_id>/accept", lines.AcceptLines.as_view(), name="order-group-accept"),
     path("spending-limits", limits.SpendingLimits.as_view(), name="spending-limits"),
     path("spending-limits/<uuid:limit_id>", limits.SpendingLimitDetail.as_view(), name="spending-limit"),
     path("orders/<uuid:order_id>/refund", views.RefundOrder.as_view(), name="order-refund"),

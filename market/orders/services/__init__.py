@@ -2,8 +2,11 @@
 
 from market.orders.services.accepting import accept, accept_overdue, mark_settled
 from market.orders.services.approving import approve, decline, remove_limit, set_limit
+from market.orders.services.deciding import decide_dispute
 from market.orders.services.delivering import mark_delivered, mark_delivering, mark_delivery_failed, retry_delivery
+from market.orders.services.disputing import answer_dispute, attach_evidence, close_unanswered, dispute
 from market.orders.services.ending import cancel, refund_failed, refund_overdue_failures
+from market.orders.services.lines import accept_lines
 from market.orders.services.placing import place
 from market.orders.services.renewing import renew
 from market.orders.services.running import await_payment, end_access, resume_access
@@ -11,11 +14,17 @@ from market.orders.services.waiting import expire_waiting, pay_waiting, wake_wai
 
 __all__ = [
     "accept",
+    "accept_lines",
     "accept_overdue",
+    "answer_dispute",
     "approve",
+    "attach_evidence",
     "await_payment",
     "cancel",
+    "close_unanswered",
+    "decide_dispute",
     "decline",
+    "dispute",
     "end_access",
     "expire_waiting",
     "mark_delivered",
