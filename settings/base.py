@@ -22,6 +22,7 @@ CACHE_URL = os.environ.get("CACHE_URL") or environment.redis_database(REDIS_URL,
 
 ROOMS = [
     "market.reports",
+    "market.documents",
     "market.delivery",
     "market.settlement",
     "market.negotiation",

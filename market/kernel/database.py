@@ -1,16 +1,32 @@
 """Few round trips: many inserts in one statement, and a state change as one compare-and-set."""
 
+import contextlib
 import functools
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
-from django.db import IntegrityError, connection, models
+from django.db import IntegrityError, connection, models, transaction
 from django.db.models.sql import InsertQuery
 
 from market.kernel.errors import NotFound
 from market.kernel.states import TransitionTable
+
+
+@contextlib.contextmanager
+def one_moment() -> Iterator[None]:
+    """Let every query of the block see the database as it was at one moment: a read-only, repeatable-read transaction.
+
+    Inside a caller's transaction they see what that sees.
+    """
+    if connection.in_atomic_block:
+        yield
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
 
 
 def insert_together(*rows: models.Model | Iterable[models.Model] | None, lock: int | None = None) -> bool:

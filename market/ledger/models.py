@@ -70,10 +70,10 @@ class Transfer(models.Model):
     id = models.UUIDField(_("key"), primary_key=True, default=uuid7, editable=False)
     tx_id = models.UUIDField(_("key of the act"))
     debit_account = models.ForeignKey(
-        Account, models.PROTECT, db_constraint=False, related_name="debits", verbose_name=_("debit")
+        Account, models.PROTECT, db_constraint=False, db_index=False, related_name="debits", verbose_name=_("debit")
     )
     credit_account = models.ForeignKey(
-        Account, models.PROTECT, db_constraint=False, related_name="credits", verbose_name=_("credit")
+        Account, models.PROTECT, db_constraint=False, db_index=False, related_name="credits", verbose_name=_("credit")
     )
     amount = models.BigIntegerField(_("amount (fen)"))
     currency = models.CharField(_("currency"), max_length=3, default=CURRENCY)
@@ -93,7 +93,12 @@ class Transfer(models.Model):
             ),
             models.CheckConstraint(name="ledger_transfer_moves", condition=~Q(debit_account=F("credit_account"))),
         ]
-        indexes = [models.Index(fields=["subject_id"], name="ledger_transfer_subject")]
+        indexes = [
+            models.Index(fields=["subject_id"], name="ledger_transfer_subject"),
+            # An account's statement: its movements in order of time, summed without a look at the rows.
+            models.Index(fields=["debit_account", "posted_at"], include=["amount"], name="ledger_transfer_debits"),
+            models.Index(fields=["credit_account", "posted_at"], include=["amount"], name="ledger_transfer_credits"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.amount} {self.currency}"

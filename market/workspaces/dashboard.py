@@ -76,6 +76,47 @@ class Chart:
 
 
 @dataclasses.dataclass(frozen=True)
+class Curve:
+    """One of several series in a picture: ``kind`` is ``bar`` or ``line``; ``colour`` as CSS knows it."""
+
+    title: str | Promise
+    values: Sequence[int | float]
+    kind: str = "bar"
+    colour: str = "var(--color-primary-600)"
+
+
+@dataclasses.dataclass(frozen=True)
+class Curves:
+    """Several series over the same time, with a legend. The values of each belong to ``labels`` one by one."""
+
+    title: str | Promise
+    labels: Sequence[str]
+    curves: Sequence[Curve]
+
+    options = json.dumps(json.loads(Chart.options) | {"plugins": {"legend": {"display": True, "position": "bottom"}}})
+    template = Chart.template
+    kind = "bar"
+
+    @property
+    def data(self) -> str:
+        """The data as Chart.js wants them. Values are drawn, never added up: floats do no harm here."""
+        datasets = [
+            {
+                "label": str(curve.title),
+                "type": curve.kind,
+                "data": list(curve.values),
+                "borderColor": curve.colour,
+                "backgroundColor": curve.colour,
+                "maxBarThickness": 24,
+                "borderWidth": 2 if curve.kind == "line" else 0,
+                "pointRadius": 2,
+            }
+            for curve in self.curves
+        ]
+        return json.dumps({"labels": list(self.labels), "datasets": datasets}, ensure_ascii=False)
+
+
+@dataclasses.dataclass(frozen=True)
 class Share:
     """One line of ``Shares``: how much of the whole it is decides the length of its bar."""
 
@@ -109,7 +150,7 @@ class Shares:
         ]
 
 
-Figure = Number | Chart | Shares
+Figure = Number | Chart | Curves | Shares
 Panel = Callable[[Actor], Iterable[Figure]]
 """Given who looks, the figures to draw, in a constant number of queries."""
 

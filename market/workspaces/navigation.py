@@ -14,6 +14,7 @@ ORDER = (
     "billing",
     "delivery",
     "settlement",
+    "documents",
     "ledger",
     "reports",
     "audit",

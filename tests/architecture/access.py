@@ -13,6 +13,8 @@ from accounts.states import Capacity, Role
 from market.billing.models import Subscription
 from market.catalog import services as catalog
 from market.delivery.models import Entitlement
+from market.ledger.models import Account
+from market.ledger.states import AccountKind
 from market.negotiation.models import Quote
 from market.reports import services as reports
 from market.settlement.models import Payout, SettlementBatch
@@ -108,6 +110,7 @@ def build_world() -> World:
         clients,
         {
             "group_id": uuid.UUID(int=8),
+            "account_id": Account.objects.get(organization=market.buyer, kind=AccountKind.WALLET).id,
             "limit_id": uuid.UUID(int=9),
             "order_id": order.id,
             "product_id": order.product_id,

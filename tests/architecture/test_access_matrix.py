@@ -12,6 +12,12 @@ from tests.tables import changed, fingerprint
 #        address                                          buyer   lister  finance auditor operator
 #                                                         own oth own oth own oth own oth
 MATRIX = """
+GET    account-statements                               200 200 403 403 200 200 200 200 200
+GET    account-statements/<uuid:account_id>             200 404 403 403 404 404 200 200 200
+GET    account-statements/<uuid:account_id>/lines       200 404 403 403 404 404 200 200 200
+GET    account-statements/<uuid:account_id>/statement.csv    200 404 403 403 404 404 200 200 200
+GET    account-statements/<uuid:account_id>/statement.pdf    200 404 403 403 404 404 200 200 200
+GET    account-statements/<uuid:account_id>/statement.xlsx   200 404 403 403 404 404 200 200 200
 GET    balances                                         200 200 403 403 200 200 200 200 200
 GET    downloads/<str:token>                            403 403 403 403 403 403 403 403 403
 GET    entitlements                                     200 200 200 200 200 200 200 200 200

@@ -15,7 +15,8 @@ from accounts.models import Organization
 from market.catalog.models import Offer, Product
 from market.kernel import clock
 from market.kernel.money import MAX_AMOUNT
-from market.orders.contracts import LANGUAGES, as_html, as_pdf, contract_of, pages
+from market.kernel.paper import FONT_FILES
+from market.orders.contracts import LANGUAGES, as_html, as_pdf, contract_of
 from market.orders.contracts.capitals import capitals
 from market.orders.models import OrderTerms
 from tests import factories
@@ -317,7 +318,7 @@ def test_what_cannot_be_written_out_is_refused():
 
 def test_the_fonts_are_those_that_were_looked_at():
     """A data-only package of others: another file under the same name would be noticed here."""
-    assert {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in pages._FONTS} == {
+    assert {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in FONT_FILES} == {
         "NotoSansSC-Regular.otf": "faa6c9df652116dde789d351359f3d7e5d2285a2b2a1f04a2d7244df706d5ea9",
         "NotoSerifSC-Regular.otf": "e8f396decc1f0963a016a989c3d8852e863d1350996f573860a80767c83a1cd3",
     }

@@ -114,6 +114,12 @@ def marks(two_markets) -> list[str]:
     return [*sorted(found), *names]
 
 
+def text_of(answer) -> str:
+    """What an answer says, be it a page or a file that is streamed."""
+    content = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    return content.decode(errors="replace")
+
+
 def test_no_page_of_a_vendor_names_anything_of_another(two_markets):
     """Lists, searches, filters, forms and their choices, object pages and histories: not a key, not a name."""
     foreign = marks(two_markets)
@@ -125,7 +131,7 @@ def test_no_page_of_a_vendor_names_anything_of_another(two_markets):
             ["", "?q=a", "?q=外地", "?_facets=True", "?_popup=1"] if address.name.endswith("_changelist") else [""]
         )
         for query in queries:
-            page = insider.get(address.path + query, follow=True).content.decode(errors="replace")
+            page = text_of(insider.get(address.path + query, follow=True))
             shown = [mark for mark in foreign if mark in page]
             assert not shown, f"{address.path}{query} shows {shown[:3]}"
 

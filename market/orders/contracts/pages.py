@@ -3,17 +3,13 @@
 import base64
 import dataclasses
 import datetime
-import functools
 import hashlib
-import json
-import struct
-from collections.abc import Iterator
 from pathlib import Path
 
-import pylopdf_fonts_zh_cn
-import typst
 from django.template.loader import render_to_string
 from django.utils.safestring import mark_safe
+
+from market.kernel.paper import typeset, written
 
 LANGUAGES = ("en", "zh-hans")
 CONTENT_TYPES = {"html": "text/html; charset=utf-8", "pdf": "application/pdf"}
@@ -21,7 +17,6 @@ CONTENT_TYPES = {"html": "text/html; charset=utf-8", "pdf": "application/pdf"}
 _FOLDER = Path(__file__).parent
 _STYLE = (_FOLDER / "contract.css").read_text(encoding="utf-8")
 _LAYOUT = (_FOLDER / "contract.typ").read_bytes()
-_FONTS = (pylopdf_fonts_zh_cn.serif_path(), pylopdf_fonts_zh_cn.sans_path())
 
 POLICY = (
     "default-src 'none'; "
@@ -84,43 +79,4 @@ def as_pdf(contract: Contract) -> bytes:
         "sha256": contract.sha256,
         "sections": [dataclasses.asdict(section) for section in contract.sections],
     }
-    compiler = typst.Compiler(_LAYOUT, font_paths=_fonts(), ignore_system_fonts=True)
-    return compiler.compile(
-        format="pdf",
-        sys_inputs={"contract": _drawable(json.dumps(words, ensure_ascii=False)), "terms": contract.document},
-        pdf_standards=["a-3a", "ua-1"],
-        timestamp=contract.frozen_at.astimezone(datetime.UTC).replace(microsecond=0),
-    )
-
-
-@functools.cache
-def _fonts() -> typst.Fonts:
-    """Our two fonts and no other, so that each machine makes the same file."""
-    folders = sorted({str(path.parent) for path in _FONTS})
-    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=folders)
-
-
-def _drawable(text: str) -> str:
-    letters = _letters()
-    return "".join(
-        letter if letter in "\n\t" or ord(letter) in letters else f"[U+{ord(letter):04X}]" for letter in text
-    )
-
-
-@functools.cache
-def _letters() -> frozenset[int]:
-    """The code points that every font has, out of their character maps (OpenType ``cmap``, format 12)."""
-    return frozenset.intersection(*(frozenset(_mapped(path.read_bytes())) for path in _FONTS))
-
-
-def _mapped(font: bytes) -> Iterator[int]:
-    (number,) = struct.unpack_from(">H", font, 4)
-    tables = (struct.unpack_from(">4sIII", font, 12 + 16 * index) for index in range(number))
-    start = next(offset for tag, _checksum, offset, _length in tables if tag == b"cmap")
-    (number,) = struct.unpack_from(">H", font, start + 2)
-    records = (struct.unpack_from(">HHI", font, start + 4 + 8 * index) for index in range(number))
-    table = start + next(offset for platform, encoding, offset in records if (platform, encoding) == (3, 10))
-    (groups,) = struct.unpack_from(">I", font, table + 12)
-    for index in range(groups):
-        first, last, _glyph = struct.unpack_from(">III", font, table + 16 + 12 * index)
-        yield from range(first, last + 1)
+    return typeset(_LAYOUT, {"contract": written(words), "terms": contract.document}, made_at=contract.frozen_at)

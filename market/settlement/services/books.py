@@ -1,13 +1,12 @@
 """Does every fen add up? Everything that is kept is derived again from what it was made of, by PostgreSQL."""
 
-import contextlib
 import dataclasses
 import datetime
-from collections.abc import Iterator
 
-from django.db import connection, transaction
+from django.db import connection
 
 from market.kernel import clock
+from market.kernel.database import one_moment
 from market.settlement.checks import CHECKS, PARAMETERS, Check
 
 MAX_SHOWN = 20
@@ -54,19 +53,8 @@ def reconcile(*, show: int = MAX_SHOWN) -> Reconciliation:
     All checks see the books as they were at one moment (a read-only, repeatable-read transaction), so that trade may
     go on meanwhile; inside a caller's transaction they see what that sees. Memory does not grow with the books.
     """
-    with _one_moment():
+    with one_moment():
         return Reconciliation(at=clock.now(), findings=tuple(_look(check, show) for check in CHECKS))
-
-
-@contextlib.contextmanager
-def _one_moment() -> Iterator[None]:
-    if connection.in_atomic_block:
-        yield
-        return
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        yield
 
 
 def _look(check: Check, show: int) -> Finding:
