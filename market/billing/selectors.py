@@ -29,7 +29,7 @@ def with_next_payment(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscri
     """
     planned = Period.objects.filter(subscription=OuterRef("pk"), state=PeriodState.PLANNED).order_by("number")
     return subscriptions.select_related(
-        "order__product", "order__revision", "order__renewed_by", "buyer_org", "vendor_org"
+        "order__product", "order__offer", "order__renewed_by", "buyer_org", "vendor_org"
     ).annotate(
         next_due_on=Subquery(planned.values("due_on")[:1]),
         next_amount=Subquery(planned.values("amount")[:1]),

@@ -2,6 +2,7 @@
 
 import datetime
 import uuid
+from typing import NamedTuple
 
 from django.db import transaction
 
@@ -23,6 +24,15 @@ HANDOVER = datetime.timedelta(days=1)
 """How much longer than its term a contract that is renewed lets receive: time to hand the next one over."""
 
 
+class Month(NamedTuple):
+    """One month of a term: its days, and its part of the price (fen)."""
+
+    number: int
+    starts_on: datetime.date
+    ends_before: datetime.date
+    amount: int
+
+
 def begin(*, order_id: uuid.UUID) -> Subscription:
     """Divide the term into months: those that the order has paid for are funded, the others are due month by month.
 
@@ -34,7 +44,7 @@ def begin(*, order_id: uuid.UUID) -> Subscription:
         if begun is not None:
             return begun
         subscription = _drawn_up(order)
-        periods = months_of(subscription, order)
+        periods = [_period(subscription, month) for month in plan_of(order)]
         insert_together(
             subscription,
             periods,
@@ -63,7 +73,7 @@ def _drawn_up(order: Order) -> Subscription:
         vendor_org_id=order.vendor_org_id,
         starts_on=order.term_starts_on,
         ends_before=order.term_ends_on,
-        amount=pricing.order_price(rule, order.quantity).total,
+        amount=price_of(order),
         currency=order.currency,
         is_instalment=rule.is_instalment,
         renewal=Renewal.NEVER if notice is None else Renewal.AUTOMATIC,
@@ -72,31 +82,33 @@ def _drawn_up(order: Order) -> Subscription:
     )
 
 
-def months_of(subscription: Subscription, order: Order) -> list[Period]:
-    """The unsaved months; their amounts (fen) add up to the price, what does not divide goes to the first ones."""
+def price_of(order: Order) -> int:
+    """What the whole term costs, in fen."""
+    return pricing.order_price(order.offer.price_rule(), order.quantity).total
+
+
+def plan_of(order: Order) -> list[Month]:
+    """The months of the term as ordered; what does not divide goes to the first ones."""
     months = order.offer.months
-    now = clock.now()
-    starts = [pricing.add_months(subscription.starts_on, month) for month in range(months + 1)]
-    amounts = split(subscription.amount, [1] * months)
-    return [
-        Period(
-            subscription=subscription,
-            number=index + 1,
-            due_on=starts[index] if subscription.is_instalment else subscription.starts_on,
-            starts_on=starts[index],
-            ends_before=starts[index + 1],
-            amount=amount,
-            currency=subscription.currency,
-            state=PeriodState.FUNDED if _is_paid(subscription, index) else PeriodState.PLANNED,
-            funded_at=now if _is_paid(subscription, index) else None,
-        )
-        for index, amount in enumerate(amounts)
-    ]
+    starts = [pricing.add_months(order.term_starts_on, month) for month in range(months + 1)]
+    amounts = split(price_of(order), [1] * months)
+    return [Month(*month) for month in zip(range(1, months + 1), starts, starts[1:], amounts, strict=False)]
 
 
-def _is_paid(subscription: Subscription, index: int) -> bool:
-    """The order's own escrow holds the whole price, or the first month's."""
-    return index == 0 or not subscription.is_instalment
+def _period(subscription: Subscription, month: Month) -> Period:
+    # The order's own escrow holds the whole price, or the first month's.
+    is_paid = month.number == 1 or not subscription.is_instalment
+    return Period(
+        subscription=subscription,
+        number=month.number,
+        due_on=month.starts_on if subscription.is_instalment else subscription.starts_on,
+        starts_on=month.starts_on,
+        ends_before=month.ends_before,
+        amount=month.amount,
+        currency=subscription.currency,
+        state=PeriodState.FUNDED if is_paid else PeriodState.PLANNED,
+        funded_at=clock.now() if is_paid else None,
+    )
 
 
 def access_end(subscription: Subscription) -> datetime.datetime:

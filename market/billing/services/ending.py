@@ -12,6 +12,7 @@ from django.db import transaction
 from market.billing.locks import lock_open_periods, lock_subscription
 from market.billing.models import Period, Subscription
 from market.billing.selectors import subscriptions_visible_to
+from market.billing.services.beginning import Month, plan_of
 from market.billing.services.charging import charge_months_of
 from market.billing.states import LATE, SUBSCRIPTION_MOVES, EndReason, PeriodState, Renewal, SubscriptionState
 from market.catalog import pricing
@@ -52,7 +53,9 @@ def terminate(*, order_id: uuid.UUID, leaves_on: datetime.date) -> Subscription 
                 returned=returned,
             )
         )
-        orders.end_access(order_id=order_id, at=clock.business_midnight(subscription.ends_before))
+        # Within a trial the right ends on the very day, although the contract has no paid day at all.
+        last = leaves_on if leaves_on < subscription.starts_on else subscription.ends_before
+        orders.end_access(order_id=order_id, at=clock.business_midnight(last))
         if subscription.ends_before <= clock.business_date():
             conclude(subscription, EndReason.AGREEMENT)
     return subscription
@@ -87,10 +90,11 @@ def cut(subscription: Subscription, leaves_on: datetime.date) -> int:
     """
     returned = 0
     changed = []
+    plan = {month.number: month for month in plan_of(subscription.order)}
     for period in lock_open_periods(subscription):
         if period.ends_before <= leaves_on:
             continue
-        unused = _cut_period(period, leaves_on)
+        unused = _cut_period(period, plan[period.number], leaves_on)
         if period.funded_at is not None:
             returned += unused
         changed.append(period)
@@ -109,13 +113,17 @@ def cut(subscription: Subscription, leaves_on: datetime.date) -> int:
     return returned
 
 
-def _cut_period(period: Period, leaves_on: datetime.date) -> int:
-    """Drop the month or shorten it, on the instance; the fen that fall on its unused days."""
+def _cut_period(period: Period, month: Month, leaves_on: datetime.date) -> int:
+    """Drop the month or shorten it, on the instance; the fen that are not needed for it any more.
+
+    The days are counted in the month as ordered, so that cutting twice comes to the same as cutting once.
+    """
     if period.starts_on >= leaves_on:
         period.state = PeriodState.DROPPED
         return period.amount
-    unused = pricing.unused_part(period.amount, period.starts_on, period.ends_before, leaves_on)
-    period.amount -= unused
+    used = month.amount - pricing.unused_part(month.amount, month.starts_on, month.ends_before, leaves_on)
+    unused = period.amount - used
+    period.amount = used
     period.ends_before = leaves_on
     return unused
 
