@@ -163,7 +163,7 @@ def test_a_product_shows_its_whole_price_in_words_and_numbers(stall):
     (shown,) = [offer for offer in offers if offer["id"] == str(made.id)]
     assert shown["price"]["months"] == 12 and shown["price"]["renewal_notice_days"] == 30
     assert shown["sentence"]["en"] == (
-        "CNY 300.00 a month for 12 months, paid at once, renewed unless ended 30 days before"
+        "CNY 300.00 a month for 12 months, paid at once, renewed unless cancelled, with notice 30 days before"
     )
     assert shown["sentence"]["zh-hans"] == "每月 CNY 300.00，共 12 个月，一次付清，未提前 30 天终止则自动续期"
     assert shown["sentence"] == sentences(made)
