@@ -101,7 +101,9 @@ def _clauses(rule: PriceRule, currency: str, includes_later_revisions: bool) -> 
         *_trial(rule),
     ]
     if rule.renewal_notice_days is not None:
-        clauses.append(_("renewed unless cancelled, with notice %(days)d days before") % {"days": rule.renewal_notice_days})
+        clauses.append(
+            _("renewed unless cancelled, with notice %(days)d days before") % {"days": rule.renewal_notice_days}
+        )
     if includes_later_revisions:
         clauses.append(_("with all revisions published within the term"))
     return clauses

@@ -46,8 +46,8 @@ class PriceRule:
     for one unit of quantity (metered).
     ``months`` and ``is_instalment``: length of the term, and whether a subscription is paid month by month.
     ``trial_days``: days that cost nothing before the term begins.
-    ``renewal_notice_days``: a subscription is renewed for another term unless cancelled, with notice so many days before (None:
-    never).
+    ``renewal_notice_days``: a subscription is renewed for another term unless cancelled, with notice so many days
+    before (None: never).
     ``unit``, ``unit_price`` (1/10,000 fen), ``free_units`` and ``monthly_cap`` (fen): metering, all per calendar month.
     ``at_prepaid_end``: whether use tops up the prepayment or stops (``PrepaidEnd``).
     ``tiers`` replace ``amount`` or ``unit_price``: graduated (each unit at its own tier) or by volume (all units at the

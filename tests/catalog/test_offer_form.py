@@ -165,5 +165,7 @@ def test_a_product_shows_its_whole_price_in_words_and_numbers(stall):
     assert shown["sentence"]["en"] == (
         "CNY 300.00 a month for 12 months, paid at once, renewed unless cancelled, with notice 30 days before"
     )
-    assert shown["sentence"]["zh-hans"] == "每月 CNY 300.00，共 12 个月，一次付清，未提前 30 天终止则自动续期"
+    assert (
+        shown["sentence"]["zh-hans"] == "每月 CNY 300.00，共 12 个月，一次付清，除非取消，否则自动续期，提前 30 天通知"
+    )
     assert shown["sentence"] == sentences(made)
