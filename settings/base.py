@@ -113,6 +113,8 @@ ORDER_FUNDS_DAYS = environment.integer("ORDER_FUNDS_DAYS", 7)
 ORDER_APPROVAL_DAYS = environment.integer("ORDER_APPROVAL_DAYS", 7)
 # Days in which a vendor may answer a dispute; after them the operator decides without it.
 DISPUTE_ANSWER_DAYS = environment.integer("DISPUTE_ANSWER_DAYS", 5)
+# Days after which a proposed change of a contract is void unless the other side has confirmed it.
+ORDER_AMENDMENT_DAYS = environment.integer("ORDER_AMENDMENT_DAYS", 14)
 # Days in which a vendor, or a buyer who was asked back, must answer in a quote; after them the quote expires.
 QUOTE_ANSWER_DAYS = environment.integer("QUOTE_ANSWER_DAYS", 14)
 # Days after the end of metered use in which its vendor may still report it; then comes the last statement.
@@ -260,12 +262,14 @@ SPECTACULAR_SETTINGS = {
     # Names that stay when another room starts to use a field of the same name.
     "ENUM_NAME_OVERRIDES": {
         "AccountKind": "market.ledger.states.AccountKind",
+        "AmendmentState": "market.orders.states.AmendmentState",
         "ApprovalState": "market.catalog.states.ApprovalState",
         "Capacity": "accounts.states.Capacity",
         "DisputeReason": "market.orders.states.DisputeReason",
         "DisputeState": "market.orders.states.DisputeState",
         "DisputeVerdict": "market.orders.states.Verdict",
         "EvidenceKind": "market.orders.states.EvidenceKind",
+        "ContractSide": "market.orders.states.ContractSide",
         "DeliveryState": "market.delivery.states.DeliveryState",
         "EndReason": "market.billing.states.EndReason",
         "Grade": "market.catalog.states.Grade",

@@ -252,6 +252,18 @@ def unused_part(total: int, starts_on: datetime.date, ends_on: datetime.date, le
     return split(total, [used, days - used])[1]
 
 
+def unused_months(total: int, months: int, starts_on: datetime.date, leaves_on: datetime.date) -> int:
+    """The fen of a term's ``total`` that are unused when it is left on ``leaves_on``: what an early end gives back.
+
+    The term is divided into its months as for instalments; those that are over by then are used whole, of the month
+    that is cut the days from ``leaves_on`` are unused, and later months are unused whole. So it never reaches into a
+    month that was charged, although months differ in length.
+    """
+    first_days = [add_months(starts_on, month) for month in range(months + 1)]
+    parts = zip(split(total, [1] * months), first_days, first_days[1:], strict=False)
+    return sum(unused_part(part, first, end, leaves_on) for part, first, end in parts)
+
+
 _MEMBERS: dict[str, tuple[str, ...]] = {
     PriceModel.FREE: (),
     PriceModel.ONE_OFF: ("amount",),

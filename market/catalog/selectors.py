@@ -98,11 +98,11 @@ def require_orderable(
         _require_orderable(offer, quote_id)
     _require_tradable(offer)
     if offer.product.needs_purpose_approval and offer.approval_id is None:
-        raise _approval_needed(offer.product, buyer_org_id)
+        raise approval_needed(offer.product, buyer_org_id)
 
 
-def _approval_needed(product: Product, buyer_org_id: uuid.UUID) -> ApprovalNeeded:
-    """What the buyer should do about it: ask, wait, or declare the purpose as it was approved."""
+def approval_needed(product: Product, buyer_org_id: uuid.UUID) -> ApprovalNeeded:
+    """The refusal, with what the buyer should do about it: ask, wait, or declare the purpose as it was approved."""
     own = PurposeApproval.objects.filter(product=product, buyer_org_id=buyer_org_id, expires_at__gt=clock.now())
     approvals = list(own.filter(state__in=OPEN_APPROVALS).values("id", "state", "purpose"))
     if any(approval["state"] == ApprovalState.APPROVED for approval in approvals):

@@ -57,3 +57,27 @@ class LinesRefused(BusinessError):
     code = "lines_refused"
     status = 409
     title = _("Some of these lines cannot be accepted or disputed, so nothing has happened")
+
+
+class AmendmentOpen(BusinessError):
+    """One change of a contract is proposed at a time; carries the open ``amendment`` when it is known."""
+
+    code = "amendment_open"
+    status = 409
+    title = _("Another change of this contract waits for an answer")
+
+
+class NotAmendable(BusinessError):
+    """The order's state, or the kind of contract, does not allow this change (any more); carries ``state``."""
+
+    code = "not_amendable"
+    status = 409
+    title = _("This cannot be changed in the contract as it stands now")
+
+
+class AmendmentRunOut(BusinessError):
+    """The time in which it could be confirmed is over; carries ``due_at``."""
+
+    code = "amendment_run_out"
+    status = 409
+    title = _("The time to answer this proposal is over")

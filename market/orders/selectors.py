@@ -17,8 +17,8 @@ from market.kernel.errors import NotFound
 from market.ledger.models import Transfer
 from market.ledger.selectors import sums_by_kind, transfers_of
 from market.ledger.states import TransferKind
-from market.orders.models import Dispute, Order, OrderTerms
-from market.orders.states import ORDER_MOVES, DisputeState, OrderState
+from market.orders.models import Amendment, Dispute, Order, OrderTerms
+from market.orders.states import AMENDABLE, ORDER_MOVES, AmendmentState, ContractSide, DisputeState, OrderState
 
 BUYING_ROLES = (Role.OWNER, Role.PURCHASER)
 APPROVING_ROLES = (Role.OWNER, Role.FINANCE)
@@ -108,12 +108,62 @@ def terms_of(actor: Actor, order_id: uuid.UUID, version: int | None = None) -> O
     return terms
 
 
+def versions_of(actor: Actor, order_id: uuid.UUID) -> list[OrderTerms]:
+    """Every version of a visible order's terms, the first first. Raises ``NotFound``."""
+    visible = orders_visible_to(actor).filter(id=order_id)
+    versions = list(OrderTerms.objects.filter(order__in=visible.values("id")).order_by("version"))
+    if not versions:
+        raise NotFound
+    return versions
+
+
 def is_running(order: Order) -> bool:
     """Whether the accepted order goes on, charged part by part, because its offer has a term or a meter.
 
     ``order.offer`` should be loaded.
     """
     return order.offer.months > 0
+
+
+def speaks_for(actor: Actor, order: Order) -> ContractSide | None:
+    """The side of the contract that the actor may commit; None for its other members and for third parties."""
+    if order.buyer_org_id == actor.organization_id and actor.role in BUYING_ROLES:
+        return ContractSide.BUYER
+    if order.vendor_org_id == actor.organization_id and actor.role in ANSWERING_ROLES:
+        return ContractSide.VENDOR
+    return None
+
+
+def amendable(order: Order) -> list[str]:
+    """What of the order's contract both sides may change now; ``order.offer`` should be loaded."""
+    if order.state == OrderState.SETTLED and is_running(order):
+        return []
+    names = [name for name, states in AMENDABLE.items() if order.state in states]
+    return [name for name in names if name != "ends_on" or is_running(order)]
+
+
+def amendments_visible_to(actor: Actor) -> QuerySet[Amendment]:
+    """Amendments with order and terms: those of a buyer's purchases and a vendor's sales, all for auditors."""
+    amendments = Amendment.objects.select_related("terms", *(f"order__{name}" for name in SHOWN_WITH))
+    if actor is SYSTEM or actor.capacities & _SEE_ALL:
+        return amendments
+    return amendments.filter(Q(buyer_org_id=actor.organization_id) | Q(vendor_org_id=actor.organization_id))
+
+
+def amendment_visible_to(actor: Actor, amendment_id: uuid.UUID) -> Amendment:
+    """One amendment. Raises ``NotFound`` also for other organisations' contracts."""
+    amendment = amendments_visible_to(actor).filter(id=amendment_id).first()
+    if amendment is None:
+        raise NotFound
+    return amendment
+
+
+def acts_on_amendment(actor: Actor, amendment: Amendment) -> list[str]:
+    """What the actor may do with a proposal now: ``confirm`` and ``decline`` the other side's, ``withdraw`` its own."""
+    side = speaks_for(actor, amendment.order)
+    if side is None or amendment.state != AmendmentState.PROPOSED or amendment.due_at <= clock.now():
+        return []
+    return ["withdraw"] if side == amendment.side else ["confirm", "decline"]
 
 
 def acts_open_to(actor: Actor, order: Order) -> list[str]:
@@ -140,6 +190,7 @@ def acts_open_to(actor: Actor, order: Order) -> list[str]:
         "decide_dispute": is_operator and dispute == DisputeState.AWAITING_DECISION,
         "refund": (is_buyer or is_operator) and order.state == OrderState.DELIVERY_FAILED,
         "retry_delivery": is_operator and order.state == OrderState.DELIVERY_FAILED,
+        "amend": speaks_for(actor, order) is not None and order.amendment_due_at is None and bool(amendable(order)),
     }
     return [name for name, is_open in acts.items() if is_open]
 
@@ -154,6 +205,13 @@ _DEADLINES = {
 
 def next_deadline(order: Order) -> dict[str, Any] | None:
     """What happens by itself next and when, as ``what`` and ``at``; None when nothing does."""
+    found = [_deadline_of_state(order)]
+    if order.amendment_due_at is not None:
+        found.append({"what": "amendment", "at": order.amendment_due_at})
+    return min((deadline for deadline in found if deadline), key=lambda deadline: deadline["at"], default=None)
+
+
+def _deadline_of_state(order: Order) -> dict[str, Any] | None:
     if order.state == OrderState.ACCEPTED and order.access_until is not None:
         what, column = ("payment", "payment_due_at") if order.payment_due_at else ("term_end", "access_until")
     elif order.state in _DEADLINES:

@@ -94,3 +94,56 @@ class EvidenceKind(models.TextChoices):
     CONTRACT = "contract", _("contract")
     HISTORY = "history", _("history and money")
     DELIVERY = "delivery", _("delivery and receipts")
+
+
+class AmendmentState(models.TextChoices):
+    """Where a proposal to change a contract stands."""
+
+    PROPOSED = "proposed", _("proposed")
+    CONFIRMED = "confirmed", _("confirmed")
+    DECLINED = "declined", _("declined")
+    WITHDRAWN = "withdrawn", _("withdrawn")
+    EXPIRED = "expired", _("expired")
+
+
+AMENDMENT_MOVES = TransitionTable(
+    {
+        AmendmentState.PROPOSED: [
+            AmendmentState.CONFIRMED,
+            AmendmentState.DECLINED,
+            AmendmentState.WITHDRAWN,
+            AmendmentState.EXPIRED,
+        ],
+    }
+)
+
+
+class ContractSide(models.TextChoices):
+    """Whose word it is."""
+
+    BUYER = "buyer", _("buyer")
+    VENDOR = "vendor", _("vendor")
+
+
+_IN_FORCE = (
+    OrderState.PAID,
+    OrderState.DELIVERING,
+    OrderState.DELIVERY_FAILED,
+    OrderState.DELIVERED,
+    OrderState.ACCEPTED,
+    OrderState.SETTLED,
+)
+
+AMENDABLE = {
+    "purpose": _IN_FORCE,
+    "licence": _IN_FORCE,
+    "acceptance_days": (
+        OrderState.PAID,
+        OrderState.DELIVERING,
+        OrderState.DELIVERY_FAILED,
+        OrderState.DELIVERED,
+    ),
+    "ends_on": (OrderState.ACCEPTED,),
+}
+"""What of a contract both sides may change, and in which states of the order. ``ends_on`` needs a contract that runs;
+one that ran and is settled is over, so that nothing of it can be changed."""

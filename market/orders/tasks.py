@@ -30,7 +30,14 @@ def wake_waiting() -> None:
     services.wake_waiting()
 
 
+@shared_task(name="orders.expire_amendments", ignore_result=True)
+def expire_amendments() -> None:
+    """Close proposed changes of contracts that nobody answered in time."""
+    services.expire_amendments()
+
+
 BEAT_SCHEDULE = {
+    "orders.expire_amendments": {"task": "orders.expire_amendments", "schedule": 300.0},
     "orders.accept_overdue": {"task": "orders.accept_overdue", "schedule": 60.0},
     "orders.close_unanswered": {"task": "orders.close_unanswered", "schedule": 60.0},
     "orders.refund_overdue_failures": {"task": "orders.refund_overdue_failures", "schedule": 300.0},

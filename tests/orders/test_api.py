@@ -68,7 +68,7 @@ def test_an_order_is_placed_and_can_be_read(market, client):
     order = answer.json()
     assert (order["state"], order["amount"], order["currency"]) == ("paid", 20_000, "CNY")
     assert order["legal_moves"] == ["delivering", "delivery_failed", "cancelled"]
-    assert order["acts"] == ["cancel"]
+    assert order["acts"] == ["cancel", "amend"]
     detail = client.get(answer["Location"]).json()
     assert detail.pop("money") == {
         "escrowed": 20_000,

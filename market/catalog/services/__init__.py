@@ -1,6 +1,7 @@
 """Writes: one public function a business act, whichever file of this package it lives in."""
 
 from market.catalog.services.approvals import (
+    approval_of_purpose,
     decide_as_operator,
     decide_as_vendor,
     expire_purpose_approvals,
@@ -28,6 +29,7 @@ __all__ = [
     "Upload",
     "add_asset",
     "add_assets",
+    "approval_of_purpose",
     "create_offer",
     "create_product",
     "decide_as_operator",

@@ -20,7 +20,7 @@ from market.audit.models import AuditEvent
 from market.audit.services import event
 from market.catalog.errors import ApprovalAsked, ApprovalExpired, ApprovalNotNeeded, ReviewerNotIndependent
 from market.catalog.models import Product, PurposeApproval
-from market.catalog.selectors import BUYING_ROLES, approvals_visible_to, products_visible_to
+from market.catalog.selectors import BUYING_ROLES, approval_needed, approvals_visible_to, products_visible_to
 from market.catalog.services.rules import MAX_REASON, Findings, clean_reason
 from market.catalog.states import APPROVAL_MOVES, OPEN_APPROVALS, ApprovalState, ProductState, ReviewDecision
 from market.catalog.validators import clean_text
@@ -77,6 +77,26 @@ def request_purpose_approval(
             raise
         raise ApprovalAsked(_("Look at the purpose approval that you have.")) from error
     return approval
+
+
+def approval_of_purpose(product: Product, buyer_org_id: uuid.UUID, purpose: str) -> uuid.UUID | None:
+    """The key of the approval in force of this very purpose; None for a product that needs none.
+
+    Raises ``ApprovalNeeded``.
+    """
+    if not product.needs_purpose_approval:
+        return None
+    approved = PurposeApproval.objects.filter(
+        product=product,
+        buyer_org_id=buyer_org_id,
+        purpose=purpose.strip(),
+        state=ApprovalState.APPROVED,
+        expires_at__gt=clock.now(),
+    )
+    found = approved.values_list("id", flat=True).first()
+    if found is None:
+        raise approval_needed(product, buyer_org_id)
+    return found
 
 
 def _clean_purpose(purpose: str) -> str:

@@ -18,6 +18,7 @@ from market.kernel import clock, money
 from market.kernel.actors import SYSTEM, Actor
 from market.ledger.states import AccountKind, TransferKind
 from market.orders import selectors, services
+from market.orders.admin.amendments import PROPOSE, amendment_lines
 from market.orders.admin.contracts import contract_lines
 from market.orders.models import Order
 from market.workspaces.acts import Act
@@ -43,8 +44,8 @@ class ReadOrders:
     search_help_text = _("Order number, the buyer's reference, or the order's key")
     fields = (
         "number", "state", "buyer", "vendor", "product", "offer", "revision", "quantity", "yuan", "term_starts_on",
-        "term_ends_on", "renews", "access_until", "suspended_at", "payment_due_at",
-        "purpose", "client_reference", "terms_link", "money_lines", "placed_at", "delivered_at",
+        "term_ends_on", "ends_on", "renews", "access_until", "suspended_at", "payment_due_at",
+        "purpose", "client_reference", "terms_link", "amendment_lines", "money_lines", "placed_at", "delivered_at",
         "approval_due_at", "funds_due_at", "acceptance_due_at", "accepted_at", "delivery_tries", "failure_reason",
         "refund_due_at", "closed_at", "history_lines", "id",
     )  # fmt: skip
@@ -89,6 +90,10 @@ class ReadOrders:
     @display(description=_("contract terms"))
     def terms_link(self, order: Order) -> SafeString:
         return contract_lines(self.admin_site, order.terms.order_by("-version"))
+
+    @display(description=_("amendments"))
+    def amendment_lines(self, order: Order) -> SafeString | str:
+        return amendment_lines(self.admin_site, order)
 
     @display(description=_("its money (yuan)"))
     def money_lines(self, order: Order) -> SafeString:
@@ -184,3 +189,4 @@ class SaleAdmin(ReadOrders, OrganizationScopedAdmin):
 
     list_display = ("number", "state", "product", "buyer", "quantity", "yuan", "placed_at")
     list_filter = ("state", ("placed_at", BusinessDayFilter))
+    acts = (PROPOSE,)

@@ -20,7 +20,9 @@ from market.api.serializers import StrictSerializer
 from market.orders import selectors
 from market.orders.api.views import TAGS
 from market.orders.contracts import LANGUAGES
+from market.orders.contracts.versions import described
 from market.orders.downloads import contract_response
+from market.orders.states import AMENDABLE
 
 _VERSION: dict[str, Any] = {
     "required": False,
@@ -75,6 +77,48 @@ class OrderTermsView(APIView):
         """The terms as they were hashed."""
         terms = selectors.terms_of(request.auth.actor, order_id, **filters_of(request, TermsQuery))
         return Response(TermsSerializer(terms).data)
+
+
+class ChangeSerializer(serializers.Serializer):
+    """One thing that a version changed; ``before`` is null where nothing was agreed."""
+
+    what = serializers.ChoiceField(list(AMENDABLE))
+    before = serializers.JSONField(allow_null=True)
+    after = serializers.JSONField()
+
+
+class VersionSerializer(serializers.Serializer):
+    """One version of the terms, and what it changed in the one before."""
+
+    version = serializers.IntegerField()
+    sha256 = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    amendment = serializers.UUIDField(allow_null=True, help_text="The proposal that became this version.")
+    changes = ChangeSerializer(many=True)
+
+
+class VersionsSerializer(serializers.Serializer):
+    """Every version, the first first."""
+
+    results = VersionSerializer(many=True)
+
+
+class Versions(APIView):
+    """All versions of one order's terms."""
+
+    scopes = {"GET": Scope.ORDERS_READ}
+
+    @extend_schema(
+        operation_id="orders_terms_versions",
+        summary="List the versions of the terms",
+        description="The first first, each with what it changed; read one by `version` in the other addresses.",
+        tags=TAGS,
+        responses={200: VersionsSerializer, **problems(404)},
+    )
+    def get(self, request: Request, order_id: uuid.UUID) -> Response:
+        """Versions and changes."""
+        found = selectors.versions_of(request.auth.actor, order_id)
+        return Response(VersionsSerializer({"results": [described(terms) for terms in found]}).data)
 
 
 class Contract(APIView):

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from market.orders.api import contracts, disputes, limits, lines, views
+from market.orders.api import amendments, contracts, disputes, limits, lines, views
 
 urlpatterns = [
     path("orders", views.Orders.as_view(), name="orders"),
@@ -8,6 +8,13 @@ urlpatterns = [
     path("orders/<uuid:order_id>/terms", contracts.OrderTermsView.as_view(), name="order-terms"),
     path("orders/<uuid:order_id>/contract.html", contracts.ContractPage.as_view(), name="order-contract-html"),
     path("orders/<uuid:order_id>/contract.pdf", contracts.ContractFile.as_view(), name="order-contract-pdf"),
+    path("orders/<uuid:order_id>/terms/versions", contracts.Versions.as_view(), name="order-terms-versions"),
+    path("orders/<uuid:order_id>/amendments", amendments.ProposeAmendment.as_view(), name="order-amendments"),
+    path("amendments", amendments.Amendments.as_view(), name="amendments"),
+    path("amendments/<uuid:amendment_id>", amendments.AmendmentDetail.as_view(), name="amendment"),
+    path("amendments/<uuid:amendment_id>/confirm", amendments.ConfirmAmendment.as_view(), name="amendment-confirm"),
+    path("amendments/<uuid:amendment_id>/decline", amendments.DeclineAmendment.as_view(), name="amendment-decline"),
+    path("amendments/<uuid:amendment_id>/withdraw", amendments.WithdrawAmendment.as_view(), name="amendment-withdraw"),
     path("orders/<uuid:order_id>/timeline", views.OrderTimeline.as_view(), name="order-timeline"),
     path("orders/<uuid:order_id>/cancel", views.CancelOrder.as_view(), name="order-cancel"),
     path("orders/<uuid:order_id>/accept", views.AcceptOrder.as_view(), name="order-accept"),

@@ -152,14 +152,16 @@ def _term(document: Document) -> Section | None:
     if term is None:
         return None
     facts = [(_("First day"), _day(term["starts_on"])), (_("Ends before"), _day(term["ends_before"]))]
+    rules = [_("Days are those of Asia/Shanghai.")]
     if "ends_early" in document:
         facts.append((_("By agreement ends before"), _day(document["ends_early"]["ends_before"])))
+        rules += _early_end(document)
     payments, table = price.get("payments", ()), None
     if len(payments) > 1:
         rows = tuple((str(part["number"]), _day(part["due_on"]), to_text(part["amount"])) for part in payments)
         amount = _("Amount (%(currency)s)") % {"currency": document["order"]["currency"]}
         table = Table((_("Instalment"), _("Due on"), amount), rows, numbers_from=2)
-    return Section(_("Term"), facts=tuple(facts), table=table, paragraphs=(_("Days are those of Asia/Shanghai."),))
+    return Section(_("Term"), facts=tuple(facts), table=table, paragraphs=tuple(rules))
 
 
 def _purpose(document: Document) -> Section:
@@ -179,7 +181,54 @@ def _acceptance(document: Document) -> Section:
 
 
 def _changes(document: Document) -> Section | None:
-    return None
+    amendment = document.get("amendment")
+    if amendment is None:
+        return None
+    sides = {"buyer": _("Buyer"), "vendor": _("Vendor")}
+    facts = [
+        (_("Proposed by"), sides[amendment["proposed_by"]]),
+        (_("Proposed"), _moment(datetime.datetime.fromisoformat(amendment["proposed_at"]))),
+        (_("Confirmed by the other side"), _moment(datetime.datetime.fromisoformat(amendment["confirmed_at"]))),
+        (_("Replaces the terms with SHA-256"), amendment["amends_sha256"]),
+    ]
+    rows = tuple(
+        (
+            _clauses()[change["what"]],
+            _clause(change["what"], change["before"]),
+            _clause(change["what"], change["after"]),
+        )
+        for change in amendment["changes"]
+    )
+    rule = _("What does not stand in this table stays as it was agreed before.")
+    table = Table((_("Clause"), _("Before"), _("Now")), rows)
+    return Section(_("What this version changes"), facts=tuple(facts), table=table, paragraphs=(rule,))
+
+
+def _clauses() -> dict[str, str]:
+    return {
+        "purpose": _("Purpose"),
+        "licence": _("Licence"),
+        "acceptance_days": _("Acceptance (days)"),
+        "ends_on": _("Early end"),
+    }
+
+
+def _clause(what: str, value: Any) -> str:
+    if value is None:
+        return _("none")
+    return _day(value) if what == "ends_on" else str(value)
+
+
+def _early_end(document: Document) -> Iterator[str]:
+    """What becomes of the price when both sides agreed on an early end."""
+    unused = document["ends_early"]["unused_amount"]
+    if unused is None:
+        yield _("What is left of the prepayment after the use until then returns to the buyer.")
+        return
+    yield _(
+        "%(amount)s of the price fall on the days given up: months that are over are paid whole, the month that is cut "
+        "by its days, later months not at all. What was paid of it returns to the buyer, the rest is not due any more."
+    ) % {"amount": _money(unused, document["order"]["currency"])}
 
 
 def _proof(document: Document, terms: OrderTerms) -> Section:

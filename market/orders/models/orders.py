@@ -21,8 +21,10 @@ class Order(models.Model):
     ``term_starts_on`` and ``term_ends_on`` (that day no longer) are the paid days of a contract with a term, in the
     business zone; a trial lies before them. ``acceptance_due_at`` and ``refund_due_at`` are the deadlines that beat
     enforces, as it does ``approval_due_at`` and ``funds_due_at``, which are set at placement and only on an order that
-    had to wait. ``delivery_tries`` counts how often delivery was asked for: it numbers the jobs. ``group_id`` is shared
-    by the lines that were placed together in one request.
+    had to wait. ``acceptance_days`` (else the offer's) and ``ends_on`` (early end, that day no longer) are set by an
+    amendment, which may change ``purpose`` too, together with a new version of the terms; ``amendment_due_at`` is set
+    while one is proposed. ``delivery_tries`` counts how often delivery was asked for: it numbers the jobs.
+    ``group_id`` is shared by the lines that were placed together in one request.
     A contract with a term follows the order that it ``renews``, once each. ``access_until`` is when the right to
     receive ends; while ``suspended_at`` is set it rests, for a late payment is awaited until ``payment_due_at``. The
     room that runs contracts sets these.
@@ -61,12 +63,15 @@ class Order(models.Model):
     access_until = models.DateTimeField(_("may be received until"), null=True)
     suspended_at = models.DateTimeField(pgettext_lazy("time", "suspended"), null=True)
     payment_due_at = models.DateTimeField(_("late payment awaited until"), null=True)
+    acceptance_days = models.PositiveSmallIntegerField(_("acceptance period as amended (days)"), null=True)
+    ends_on = models.DateField(_("ends early before"), null=True)
     state = models.CharField(_("state"), max_length=20, choices=OrderState)
     delivery_tries = models.PositiveSmallIntegerField(_("delivery tries"), default=1)
     failure_reason = models.TextField(_("why it failed"), blank=True)
     placed_at = models.DateTimeField(_("placed"), default=clock.now)
     approval_due_at = models.DateTimeField(_("approved or void on"), null=True)
     funds_due_at = models.DateTimeField(_("paid or void on"), null=True)
+    amendment_due_at = models.DateTimeField(_("amendment confirmed or void on"), null=True)
     delivered_at = models.DateTimeField(pgettext_lazy("time", "delivered"), null=True)
     acceptance_due_at = models.DateTimeField(_("accepted by itself on"), null=True)
     accepted_at = models.DateTimeField(pgettext_lazy("time", "accepted"), null=True)
@@ -85,6 +90,14 @@ class Order(models.Model):
             models.CheckConstraint(
                 name="order_term",
                 condition=Q(term_starts_on=None, term_ends_on=None) | Q(term_ends_on__gt=F("term_starts_on")),
+            ),
+            models.CheckConstraint(
+                name="order_ends_early",
+                condition=Q(ends_on=None) | Q(term_ends_on__isnull=False, ends_on__lt=F("term_ends_on")),
+            ),
+            models.CheckConstraint(
+                name="order_acceptance_days",
+                condition=Q(acceptance_days=None) | Q(acceptance_days__gte=1, acceptance_days__lte=90),
             ),
             models.CheckConstraint(name="order_terms_sha256", condition=Q(terms_sha256__regex=SHA256_PATTERN)),
             models.CheckConstraint(name="order_not_with_oneself", condition=~Q(buyer_org=F("vendor_org"))),

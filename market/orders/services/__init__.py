@@ -1,6 +1,11 @@
 """What may be done to an order, by act. Money moves and evidence is left in the act's own transaction."""
 
 from market.orders.services.accepting import accept, accept_overdue, mark_settled
+from market.orders.services.amending import confirm as confirm_amendment
+from market.orders.services.amending import decline as decline_amendment
+from market.orders.services.amending import expire_amendments
+from market.orders.services.amending import propose as propose_amendment
+from market.orders.services.amending import withdraw as withdraw_amendment
 from market.orders.services.approving import approve, decline, remove_limit, set_limit
 from market.orders.services.deciding import decide_dispute
 from market.orders.services.delivering import mark_delivered, mark_delivering, mark_delivery_failed, retry_delivery
@@ -22,10 +27,13 @@ __all__ = [
     "await_payment",
     "cancel",
     "close_unanswered",
+    "confirm_amendment",
     "decide_dispute",
     "decline",
+    "decline_amendment",
     "dispute",
     "end_access",
+    "expire_amendments",
     "expire_waiting",
     "mark_delivered",
     "mark_delivering",
@@ -33,6 +41,7 @@ __all__ = [
     "mark_settled",
     "pay_waiting",
     "place",
+    "propose_amendment",
     "refund_failed",
     "refund_overdue_failures",
     "remove_limit",
@@ -41,4 +50,5 @@ __all__ = [
     "retry_delivery",
     "set_limit",
     "wake_waiting",
+    "withdraw_amendment",
 ]

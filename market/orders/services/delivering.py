@@ -36,14 +36,14 @@ def mark_delivering(*, order_id: uuid.UUID) -> Order:
 
 
 def mark_delivered(*, order_id: uuid.UUID) -> Order:
-    """The buyer can receive everything: the acceptance period of the offer (days) begins.
+    """The buyer can receive everything: the acceptance period of the offer, or of an amendment, begins.
 
     Raises ``IllegalTransition`` when the order is not being delivered any more, and ``NotFound``.
     """
     with transaction.atomic():
         order = lock_order(orders_visible_to(SYSTEM), order_id)
         now = clock.now()
-        due = now + datetime.timedelta(days=order.offer.acceptance_days)
+        due = now + datetime.timedelta(days=order.acceptance_days or order.offer.acceptance_days)
         move(order, OrderState.DELIVERED, delivered_at=now, acceptance_due_at=due)
         insert_together(evidence("order.delivered", SYSTEM, order, acceptance_due_at=due.isoformat()))
     return order
