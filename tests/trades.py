@@ -148,6 +148,8 @@ def whole_trade(market: factories.Market) -> Order:
     insert_together(decided_dispute(order))
     buyer = factories.actor_of(market.purchaser)
     negotiation.ask(actor=buyer, product_id=order.product_id, purpose="Research", message="A price for ten?")
+    vendor = factories.actor_of(market.lister)
+    orders.propose_amendment(actor=vendor, order_id=order.id, licence="Internal use, subsidiaries included.")
     factories.api_client(market.lister)
     return order
 

@@ -16,6 +16,7 @@ from market.delivery.models import Entitlement
 from market.ledger.models import Account
 from market.ledger.states import AccountKind
 from market.negotiation.models import Quote
+from market.orders.models import Amendment
 from market.reports import services as reports
 from market.settlement.models import Payout, SettlementBatch
 from tests import factories, trades
@@ -111,6 +112,7 @@ def build_world() -> World:
         {
             "group_id": uuid.UUID(int=8),
             "account_id": Account.objects.get(organization=market.buyer, kind=AccountKind.WALLET).id,
+            "amendment_id": Amendment.objects.get().id,
             "limit_id": uuid.UUID(int=9),
             "order_id": order.id,
             "product_id": order.product_id,

@@ -18,6 +18,11 @@ GET    account-statements/<uuid:account_id>/lines       200 404 403 403 404 404 
 GET    account-statements/<uuid:account_id>/statement.csv    200 404 403 403 404 404 200 200 200
 GET    account-statements/<uuid:account_id>/statement.pdf    200 404 403 403 404 404 200 200 200
 GET    account-statements/<uuid:account_id>/statement.xlsx   200 404 403 403 404 404 200 200 200
+GET    amendments                                       200 200 200 200 200 200 200 200 200
+GET    amendments/<uuid:amendment_id>                   200 404 200 404 200 404 200 200 200
+POST   amendments/<uuid:amendment_id>/confirm           200 404 403 403 403 403 403 403 403
+POST   amendments/<uuid:amendment_id>/decline           200 404 403 403 403 403 403 403 403
+POST   amendments/<uuid:amendment_id>/withdraw          403 404 403 403 403 403 403 403 403
 GET    balances                                         200 200 403 403 200 200 200 200 200
 GET    downloads/<str:token>                            403 403 403 403 403 403 403 403 403
 GET    entitlements                                     200 200 200 200 200 200 200 200 200
@@ -30,6 +35,7 @@ GET    orders                                           200 200 200 200 200 200 
 POST   orders                                           422 422 403 403 403 403 403 403 403
 GET    orders/<uuid:order_id>                           200 404 200 404 200 404 200 200 200
 POST   orders/<uuid:order_id>/accept                    409 404 403 403 403 403 403 403 403
+POST   orders/<uuid:order_id>/amendments                422 404 403 403 403 403 403 403 403
 POST   orders/<uuid:order_id>/approve                   403 403 403 403 403 404 403 403 403
 POST   orders/<uuid:order_id>/cancel                    409 404 403 403 403 403 403 403 403
 POST   order-groups/<uuid:group_id>/accept              404 404 403 403 403 403 403 403 403
@@ -43,6 +49,7 @@ POST   orders/<uuid:order_id>/decline                   403 403 403 403 403 404 
 POST   orders/<uuid:order_id>/meter/top-up              409 404 403 403 403 403 403 403 403
 POST   orders/<uuid:order_id>/refund                    409 404 403 403 403 403 403 403 403
 GET    orders/<uuid:order_id>/terms                     200 404 200 404 200 404 200 200 200
+GET    orders/<uuid:order_id>/terms/versions            200 404 200 404 200 404 200 200 200
 GET    orders/<uuid:order_id>/timeline                  200 404 200 404 200 404 200 200 200
 GET    orders/<uuid:order_id>/usage                     409 404 409 404 409 404 409 409 409
 POST   orders/<uuid:order_id>/usage                     403 403 409 404 403 403 403 403 403
