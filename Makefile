@@ -16,7 +16,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DJANGO_SETTINGS_MODULE ?= settings.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test lint migrations messages bench bench-orders
+.PHONY: help install demo serve test test-deep lint migrations messages bench bench-orders
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -41,6 +41,9 @@ serve: install ## The exchange on http://127.0.0.1:PORT (8000) with a loaded mar
 
 test: install ## Every test; ARGS="-k wallet" narrows
 	@$(SERVERS) pytest --numprocesses $(JOBS) $(ARGS)
+
+test-deep: install ## A thousand random histories of a market, races included; takes long
+	@$(SERVERS) pytest --hypothesis-profile=deep tests/machine $(ARGS)
 
 lint: install ## Style, imports and the way down between rooms
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports

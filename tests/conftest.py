@@ -21,7 +21,8 @@ from playwright.sync_api import Browser, sync_playwright
 from settings.embedded import free_port
 
 # How long an example takes says more about the machine's load than about our code.
-hypothesis.settings.register_profile("qianshu", deadline=None)
+hypothesis.settings.register_profile("qianshu", deadline=None, stateful_step_count=30)
+hypothesis.settings.register_profile("deep", deadline=None, stateful_step_count=30, max_examples=1_000)
 hypothesis.settings.load_profile("qianshu")
 
 

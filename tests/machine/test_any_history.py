@@ -1,0 +1,201 @@
+"""Any history of a market, acts and races in any order: the exchange does what the model does, to the fen.
+
+100 histories of 30 steps in every run; ``make test-deep`` plays 1,000.
+"""
+
+import copy
+import datetime
+import itertools
+from functools import partial
+
+import pytest
+from django.conf import settings
+from hypothesis import note
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from market.kernel import clock
+from market.settlement.models import FeeSchedule
+from market.settlement.services import reconcile
+from tests.concurrency.together import together
+from tests.machine.exchange import PRICES, Exchange
+from tests.machine.model import DAY, Act, Rules, World
+
+FINAL = {"settled", "cancelled", "expired", "refunded"}
+ON_AN_ORDER = ("cancel", "accept", "delivering", "delivered", "failed", "retry", "approve", "decline")
+BY_ITSELF = ("accept_overdue", "refund_overdue", "expire_waiting", "wake_waiting", "capture", "settle")
+
+_years = itertools.count(1)
+
+
+def act(name: str, **arguments) -> Act:
+    return Act(name, tuple(arguments.items()))
+
+
+wishes = st.builds(
+    partial(act, "place"),
+    reference=st.sampled_from([f"PO-{number}" for number in range(12)]),
+    purchaser=st.sampled_from(["purchaser", "newcomer"]),
+    amount=st.sampled_from(PRICES),
+    wait=st.booleans(),
+)
+limits = st.builds(
+    partial(act, "set_limit"),
+    who=st.sampled_from(["everybody", "newcomer"]),
+    amount=st.sampled_from([0, 5_000, 13_000]),
+)
+deposits = st.builds(partial(act, "deposit"), amount=st.sampled_from([1, 700, 5_000, 20_000]))
+periodic = st.sampled_from(BY_ITSELF).map(act)
+references = st.integers(0, 11)
+
+
+class AnyHistory(RuleBasedStateMachine):
+    """Draws acts, plays each on the model and on the exchange, and compares all that can be seen."""
+
+    @initialize()
+    def open(self) -> None:
+        self.exchange = Exchange.opened()
+        # Years after the last history: what that left behind has run out long ago and is nobody's business here.
+        start = clock.now() + next(_years) * 400 * DAY
+        self.world = World(
+            start,
+            Rules(
+                approval=settings.ORDER_APPROVAL_DAYS,
+                funds=settings.ORDER_FUNDS_DAYS,
+                failed_refund=settings.ORDER_FAILED_REFUND_DAYS,
+                acceptance=self.exchange.market.offer.acceptance_days,
+            ),
+        )
+        self.last: Act | None = None
+
+    @rule(wish=wishes)
+    def place(self, wish: Act) -> None:
+        self.play(wish)
+
+    @rule(amount=deposits)
+    def deposit(self, amount: Act) -> None:
+        self.play(amount)
+
+    @precondition(lambda self: self.world.orders)
+    @rule(name=st.sampled_from(ON_AN_ORDER), number=references)
+    def on_an_order(self, name: str, number: int) -> None:
+        self.play(act(name, order=self.pick(number)))
+
+    @precondition(lambda self: self.world.orders)
+    @rule(number=references, who=st.sampled_from(["buyer", "operator"]))
+    def refund(self, number: int, who: str) -> None:
+        self.play(act("refund", order=self.pick(number), who=who))
+
+    @precondition(lambda self: self.world.orders)
+    @rule(number=references)
+    def deliver(self, number: int) -> None:
+        """The usual way, so that histories get beyond it."""
+        self.play(act("delivering", order=self.pick(number)))
+        self.play(act("delivered", order=self.pick(number)))
+
+    @rule(limit=limits)
+    def set_limit(self, limit: Act) -> None:
+        self.play(limit)
+
+    @rule(who=st.sampled_from(["everybody", "newcomer"]))
+    def remove_limit(self, who: str) -> None:
+        self.play(act("remove_limit", who=who))
+
+    @rule(name=st.sampled_from(["suspend", "resume", "resume"]))
+    def stop_or_go(self, name: str) -> None:
+        self.play(act(name))
+
+    @rule(one=periodic)
+    def by_itself(self, one: Act) -> None:
+        self.play(one)
+
+    @precondition(lambda self: self.last is not None)
+    @rule()
+    def again(self) -> None:
+        """The same once more: a repeated request, a job delivered twice, a second beat."""
+        self.play(self.last)
+
+    @rule(days=st.sampled_from([1, 3, 8]))
+    def time_passes(self, days: int) -> None:
+        self.world.now += days * DAY
+
+    @precondition(lambda self: self.world.orders)
+    @rule(names=st.lists(st.sampled_from(ON_AN_ORDER), min_size=2, max_size=2), number=references)
+    def race_on_an_order(self, names: list[str], number: int) -> None:
+        self.race(*[act(name, order=self.pick(number)) for name in names])
+
+    @precondition(lambda self: self.world.orders)
+    @rule(name=st.sampled_from(ON_AN_ORDER), number=references, other=st.one_of(wishes, deposits, periodic))
+    def race_with_an_order(self, name: str, number: int, other: Act) -> None:
+        self.race(act(name, order=self.pick(number)), other)
+
+    @rule(one=st.one_of(wishes, deposits), other=st.one_of(wishes, limits, periodic))
+    def race(self, one: Act, other: Act) -> None:
+        """Two at once: what comes out is what one after the other would give, in one of the two orders.
+
+        What beat does passes over an order that the other one holds at that moment; its next turn finds it.
+        """
+        now = self.world.now
+        answers = together([partial(self.exchange.apply, each, now) for each in (one, other)])
+        note(f"race of {one} and {other}: {answers}")
+        seen = self.exchange.snapshot()
+        for first, second in (((0, one), (1, other)), ((1, other), (0, one)), ((0, one), None), ((1, other), None)):
+            world, right = copy.deepcopy(self.world), True
+            for index, each in filter(None, (first, second)):
+                right = right and answers[index] in world.apply(each)
+            skipped = other if second is None and first[0] == 0 else one if second is None else None
+            if skipped is not None and skipped.name not in BY_ITSELF:
+                continue
+            if right and world.snapshot() == seen:
+                self.world = world
+                ages = self.exchange.ages()
+                self.world.orders.sort(key=lambda order: ages[order.reference])
+                return
+        raise AssertionError(f"{one} and {other} at once answered {answers} and left {seen}; before: {self.world}")
+
+    @invariant()
+    def the_same(self) -> None:
+        if hasattr(self, "world"):
+            assert self.exchange.snapshot() == self.world.snapshot()
+
+    def teardown(self) -> None:
+        """Nothing hangs: deliver what waits for delivery, let a month pass, and every order comes to an end."""
+        if not hasattr(self, "world"):
+            return
+        self.play(act("deposit", amount=200_000))
+        for order in list(self.world.orders):
+            for name in ("delivering", "delivered"):
+                self.play(act(name, order=order.reference))
+        self.world.now += 30 * DAY
+        for name in ("accept_overdue", "refund_overdue", "expire_waiting", "capture"):
+            self.play(act(name))
+        self.world.now += DAY
+        self.play(act("settle"))
+        assert {str(order.state) for order in self.world.orders} <= FINAL
+        self.the_same()
+        assert self.exchange.snapshot()["escrow"] == 0
+        assert reconcile().is_clean
+
+    def play(self, one: Act) -> None:
+        """One act on both; the exchange's answer must be one of the model's."""
+        right = self.world.apply(one)
+        answer = self.exchange.apply(one, self.world.now)
+        note(f"{self.world.now:%Y-%m-%d} {one}: {answer}")
+        assert answer in right, f"{one} answered {answer}, not {' or '.join(sorted(right))}"
+        self.last = one
+
+    def pick(self, number: int) -> str:
+        return self.world.orders[number % len(self.world.orders)].reference
+
+
+@pytest.mark.django_db(transaction=True)
+def test_any_history() -> None:
+    FeeSchedule.objects.create(version=1, commission_bps=500, effective_from=clock.now() - datetime.timedelta(days=1))
+    run_state_machine_as_test(AnyHistory)
