@@ -4,7 +4,7 @@ import argparse
 import importlib
 import sys
 
-NAMES = ["orders", "exports"]
+NAMES = ["orders", "volume", "exports"]
 
 
 def main() -> int:

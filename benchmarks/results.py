@@ -12,7 +12,10 @@ FOLDER = Path(__file__).with_name("results")
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
-    """One figure beside its yardstick; ``goal`` is the least ``ratio`` (value / yardstick) that satisfies."""
+    """One figure beside its yardstick.
+
+    ``goal`` is the least ``ratio`` (value / yardstick) that satisfies, or with ``is_ceiling`` the greatest.
+    """
 
     name: str
     value: float
@@ -20,6 +23,7 @@ class Measure:
     yardstick: str
     yardstick_value: float
     goal: float
+    is_ceiling: bool = False
 
     @property
     def ratio(self) -> float:
@@ -27,7 +31,7 @@ class Measure:
 
     @property
     def met(self) -> bool:
-        return self.ratio >= self.goal
+        return self.ratio <= self.goal if self.is_ceiling else self.ratio >= self.goal
 
 
 def machine() -> dict[str, object]:
