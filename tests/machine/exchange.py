@@ -114,6 +114,9 @@ class Exchange:
     def accept(self, order: str) -> None:
         services.accept(actor=self._buyer, order_id=self._id(order))
 
+    def dispute(self, order: str) -> None:
+        services.dispute(actor=self._buyer, order_id=self._id(order), reason="incomplete", text="Stations are missing.")
+
     def refund(self, order: str, who: str) -> None:
         actor = self._operator if who == "operator" else self._buyer
         services.refund_failed(actor=actor, order_id=self._id(order))
@@ -131,7 +134,18 @@ class Exchange:
         limit = SpendingLimit.objects.filter(buyer_org=self.market.buyer, membership=self._member_id(who)).first()
         services.remove_limit(actor=self._finance, limit_id=limit.id if limit else uuid.uuid4())
 
-    # What delivery reports, and what the operator does.
+    # What the vendor and delivery report, and what the operator does.
+
+    def answer(self, order: str) -> None:
+        vendor = factories.actor_of(self.market.lister)
+        services.answer_dispute(actor=vendor, order_id=self._id(order), text="They were closed that month.")
+
+    def decide(self, order: str, verdict: str, percent: int) -> None:
+        key = self._id(order)
+        part = Order.objects.get(id=key).amount * percent // 100 if verdict == "partial" else None
+        services.decide_dispute(
+            actor=self._operator, order_id=key, verdict=verdict, grounds="As the contract says.", refund_amount=part
+        )
 
     def delivering(self, order: str) -> None:
         services.mark_delivering(order_id=self._id(order))
@@ -158,6 +172,9 @@ class Exchange:
 
     def refund_overdue(self) -> None:
         services.refund_overdue_failures()
+
+    def close_unanswered(self) -> None:
+        services.close_unanswered()
 
     def expire_waiting(self) -> None:
         services.expire_waiting()

@@ -38,6 +38,7 @@ class Rules:
     funds: int
     failed_refund: int
     acceptance: int
+    answer: int
 
 
 @dataclasses.dataclass
@@ -53,6 +54,8 @@ class Order:
     funds_due_at: datetime.datetime | None = None
     acceptance_due_at: datetime.datetime | None = None
     refund_due_at: datetime.datetime | None = None
+    answer_due_at: datetime.datetime | None = None
+    is_answered: bool = False
     captured_at: datetime.datetime | None = None
     tries: int = 1
     escrowed: int = 0
@@ -111,6 +114,7 @@ class World:
             S.AWAITING_FUNDS: order.funds_due_at,
             S.DELIVERED: order.acceptance_due_at,
             S.DELIVERY_FAILED: order.refund_due_at,
+            S.DISPUTED: None if order.is_answered else order.answer_due_at,
         }.get(order.state)
 
     # What the buyer does.
@@ -148,6 +152,15 @@ class World:
     def accept(self, order: str) -> frozenset[str]:
         return self._move(order, (S.DELIVERED,), S.ACCEPTED)
 
+    def dispute(self, order: str) -> frozenset[str]:
+        found = self.order(order)
+        if found.state == S.DELIVERED and found.acceptance_due_at <= self.now:
+            return frozenset({"AcceptancePeriodOver"})
+        answer = self._move(order, (S.DELIVERED,), S.DISPUTED)
+        if answer == DONE:
+            found.answer_due_at = self.now + self.rules.answer * DAY
+        return answer
+
     def refund(self, order: str, who: str) -> frozenset[str]:
         return self._end(order, (S.DELIVERY_FAILED,), S.REFUNDED)
 
@@ -183,7 +196,30 @@ class World:
         del self.limits[who]
         return DONE
 
-    # What delivery reports, and what the operator does.
+    # What the vendor and delivery report, and what the operator does.
+
+    def answer(self, order: str) -> frozenset[str]:
+        found = self.order(order)
+        if found.state != S.DISPUTED or found.is_answered:
+            return ILLEGAL
+        if found.answer_due_at <= self.now:
+            return frozenset({"AnswerTooLate"})
+        found.is_answered = True
+        return DONE
+
+    def decide(self, order: str, verdict: str, percent: int) -> frozenset[str]:
+        found = self.order(order)
+        if found.state != S.DISPUTED:
+            return ILLEGAL
+        returned = {"accept": 0, "refund": found.held, "partial": found.amount * percent // 100}[verdict]
+        if verdict == "partial" and not 0 < returned < found.amount:
+            return frozenset({"InvalidInput"})
+        if not found.is_answered:
+            return ILLEGAL
+        found.state = S.REFUNDED if verdict == "refund" else S.ACCEPTED
+        self.wallet += returned
+        found.returned += returned
+        return DONE
 
     def delivering(self, order: str) -> frozenset[str]:
         return self._move(order, (S.PAID, S.DELIVERING), S.DELIVERING)
@@ -225,6 +261,12 @@ class World:
 
     def refund_overdue(self) -> frozenset[str]:
         return self._all_overdue(S.DELIVERY_FAILED, "refund_due_at", lambda order: self.refund(order, "beat"))
+
+    def close_unanswered(self) -> frozenset[str]:
+        for order in self.orders:
+            if order.state == S.DISPUTED and order.answer_due_at <= self.now:
+                order.is_answered = True
+        return DONE
 
     def expire_waiting(self) -> frozenset[str]:
         for order in self.orders:

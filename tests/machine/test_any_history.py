@@ -29,8 +29,12 @@ from tests.machine.exchange import PRICES, Exchange
 from tests.machine.model import DAY, Act, Rules, World
 
 FINAL = {"settled", "cancelled", "expired", "refunded"}
-ON_AN_ORDER = ("cancel", "accept", "delivering", "delivered", "failed", "retry", "approve", "decline")
-BY_ITSELF = ("accept_overdue", "refund_overdue", "expire_waiting", "wake_waiting", "capture", "settle")
+ON_AN_ORDER = (
+    "cancel", "accept", "dispute", "answer", "delivering", "delivered", "failed", "retry", "approve", "decline",
+)  # fmt: skip
+BY_ITSELF = (
+    "accept_overdue", "refund_overdue", "close_unanswered", "expire_waiting", "wake_waiting", "capture", "settle",
+)  # fmt: skip
 
 _years = itertools.count(1)
 
@@ -54,6 +58,8 @@ limits = st.builds(
 deposits = st.builds(partial(act, "deposit"), amount=st.sampled_from([1, 700, 5_000, 20_000]))
 periodic = st.sampled_from(BY_ITSELF).map(act)
 references = st.integers(0, 11)
+verdicts = st.sampled_from(["accept", "refund", "partial"])
+percents = st.sampled_from([0, 33, 100])
 
 
 class AnyHistory(RuleBasedStateMachine):
@@ -71,6 +77,7 @@ class AnyHistory(RuleBasedStateMachine):
                 funds=settings.ORDER_FUNDS_DAYS,
                 failed_refund=settings.ORDER_FAILED_REFUND_DAYS,
                 acceptance=self.exchange.market.offer.acceptance_days,
+                answer=settings.DISPUTE_ANSWER_DAYS,
             ),
         )
         self.last: Act | None = None
@@ -99,6 +106,26 @@ class AnyHistory(RuleBasedStateMachine):
         """The usual way, so that histories get beyond it."""
         self.play(act("delivering", order=self.pick(number)))
         self.play(act("delivered", order=self.pick(number)))
+
+    @precondition(lambda self: any(order.state == "disputed" for order in self.world.orders))
+    @rule(number=references, verdict=verdicts, percent=percents)
+    def decide(self, number: int, verdict: str, percent: int) -> None:
+        disputed = [order.reference for order in self.world.orders if order.state == "disputed"]
+        self.play(act("decide", order=disputed[number % len(disputed)], verdict=verdict, percent=percent))
+
+    @precondition(lambda self: any(order.state == "delivered" for order in self.world.orders))
+    @rule(number=references, verdict=verdicts, is_race=st.booleans())
+    def quarrel(self, number: int, verdict: str, is_race: bool) -> None:
+        """The usual way of a dispute; or two operators decide at once."""
+        delivered = [order.reference for order in self.world.orders if order.state == "delivered"]
+        order = delivered[number % len(delivered)]
+        self.play(act("dispute", order=order))
+        self.play(act("answer", order=order) if number % 2 else act("close_unanswered"))
+        decision = act("decide", order=order, verdict=verdict, percent=33)
+        if is_race:
+            self.race(decision, act("decide", order=order, verdict="refund", percent=33))
+        else:
+            self.play(decision)
 
     @rule(limit=limits)
     def set_limit(self, limit: Act) -> None:
@@ -137,6 +164,9 @@ class AnyHistory(RuleBasedStateMachine):
         self.race(act(name, order=self.pick(number)), other)
 
     @rule(one=st.one_of(wishes, deposits), other=st.one_of(wishes, limits, periodic))
+    def race_of_others(self, one: Act, other: Act) -> None:
+        self.race(one, other)
+
     def race(self, one: Act, other: Act) -> None:
         """Two at once: what comes out is what one after the other would give, in one of the two orders.
 
@@ -174,6 +204,9 @@ class AnyHistory(RuleBasedStateMachine):
             for name in ("delivering", "delivered"):
                 self.play(act(name, order=order.reference))
         self.world.now += 30 * DAY
+        self.play(act("close_unanswered"))
+        for order in list(self.world.orders):
+            self.play(act("decide", order=order.reference, verdict="accept", percent=0))
         for name in ("accept_overdue", "refund_overdue", "expire_waiting", "capture"):
             self.play(act(name))
         self.world.now += DAY
