@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
-from django.db import IntegrityError, connection, models, transaction
+from django.db import IntegrityError, OperationalError, connection, models, transaction
 from django.db.models.sql import InsertQuery
+from psycopg import errors
 
 from market.kernel.errors import NotFound
 from market.kernel.states import TransitionTable
@@ -184,3 +185,8 @@ def violated_constraint(error: IntegrityError) -> str:
     """The name of the constraint that PostgreSQL says was broken, or an empty string."""
     diagnostics = getattr(error.__cause__, "diag", None)
     return (diagnostics.constraint_name or "") if diagnostics else ""
+
+
+def is_deadlock(error: OperationalError) -> bool:
+    """Whether PostgreSQL ended this transaction because it and another waited for each other."""
+    return isinstance(error.__cause__, errors.DeadlockDetected)

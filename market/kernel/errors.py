@@ -62,3 +62,11 @@ class IllegalTransition(BusinessError):
     code = "illegal_transition"
     status = 409
     title = _("Not possible in the current state")
+
+
+class Contended(BusinessError):
+    """Two requests waited for each other and the database let the other go on; nothing of this one has happened."""
+
+    code = "contended"
+    status = 409
+    title = _("Another request is working on the same")

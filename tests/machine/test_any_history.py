@@ -167,28 +167,30 @@ class AnyHistory(RuleBasedStateMachine):
     def race_of_others(self, one: Act, other: Act) -> None:
         self.race(one, other)
 
-    def race(self, one: Act, other: Act) -> None:
-        """Two at once: what comes out is what one after the other would give, in one of the two orders.
-
-        What beat does passes over an order that the other one holds at that moment; its next turn finds it.
-        """
+    def race(self, *acts: Act) -> None:
+        """Two at once: what comes out is what one after the other would give, in one of the two orders."""
         now = self.world.now
-        answers = together([partial(self.exchange.apply, each, now) for each in (one, other)])
-        note(f"race of {one} and {other}: {answers}")
+        answers = together([partial(self.exchange.apply, each, now) for each in acts])
+        note(f"race of {' and '.join(map(str, acts))}: {answers}")
         seen = self.exchange.snapshot()
-        for first, second in (((0, one), (1, other)), ((1, other), (0, one)), ((0, one), None), ((1, other), None)):
-            world, right = copy.deepcopy(self.world), True
-            for index, each in filter(None, (first, second)):
-                right = right and answers[index] in world.apply(each)
-            skipped = other if second is None and first[0] == 0 else one if second is None else None
-            if skipped is not None and skipped.name not in BY_ITSELF:
-                continue
-            if right and world.snapshot() == seen:
+        for turns in self.possible_turns(acts, answers):
+            world = copy.deepcopy(self.world)
+            if all(answers[turn] in world.apply(acts[turn]) for turn in turns) and world.snapshot() == seen:
                 self.world = world
                 ages = self.exchange.ages()
                 self.world.orders.sort(key=lambda order: ages[order.reference])
                 return
-        raise AssertionError(f"{one} and {other} at once answered {answers} and left {seen}; before: {self.world}")
+        raise AssertionError(f"{acts} at once answered {answers} and left {seen}; before: {self.world}")
+
+    @staticmethod
+    def possible_turns(acts: tuple[Act, ...], answers: list) -> list[tuple[int, ...]]:
+        """One first or the other first; or one alone, where the other gave way.
+
+        Beat passes over an order that somebody holds at that moment, for its next turn finds it. Of two who wait for
+        each other the database tells one to try again.
+        """
+        gave_way = [number for number in (0, 1) if answers[number] == "Contended" or acts[number].name in BY_ITSELF]
+        return [(0, 1), (1, 0), *[(1 - number,) for number in gave_way]]
 
     @invariant()
     def the_same(self) -> None:

@@ -6,7 +6,7 @@ import datetime
 import uuid
 from collections.abc import Callable, Iterator
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
@@ -19,8 +19,8 @@ from market.catalog.models import Offer, Revision
 from market.catalog.selectors import require_orderable
 from market.kernel import clock
 from market.kernel.actors import Actor
-from market.kernel.database import insert_together, violated_constraint
-from market.kernel.errors import Forbidden, InvalidInput, NotFound
+from market.kernel.database import insert_together, is_deadlock, violated_constraint
+from market.kernel.errors import Contended, Forbidden, InvalidInput, NotFound
 from market.kernel.identifiers import short_code, uuid7
 from market.kernel.money import MAX_AMOUNT
 from market.ledger.services import posting
@@ -106,10 +106,18 @@ def place_at_once(
 
 @contextlib.contextmanager
 def refusals_named() -> Iterator[None]:
-    """Turn what the database's constraints refuse into business errors."""
+    """Turn what the database's constraints refuse into business errors.
+
+    A deadlock too: who waits for funds locks the wallet and then takes the client reference, who pays at once does the
+    reverse in one statement. Two such orders under one reference may meet; one of them is placed.
+    """
     try:
         with posting():
             yield
+    except OperationalError as error:
+        if is_deadlock(error):
+            raise Contended(_("Repeat the request in a moment.")) from error
+        raise
     except IntegrityError as error:
         if violated_constraint(error) == "order_client_reference_once":
             raise ClientReferenceTaken(_("Choose another reference, or look at the order you have.")) from error
