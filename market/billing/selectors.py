@@ -79,7 +79,7 @@ def acts_open_to(actor: Actor, subscription: Subscription) -> list[str]:
     is_renewed = subscription.renewal == Renewal.AUTOMATIC
     acts = {
         "cancel": is_buyer and is_open and (is_renewed or subscription.is_in_trial()),
-        "resume": is_buyer and is_open and subscription.renewal == Renewal.CANCELLED and not is_cut_short(subscription),
+        "resume": is_buyer and is_open and subscription.renewal == Renewal.CANCELLED,
         "decline": is_vendor and is_open and may_still_decline(subscription),
     }
     return [name for name, open_now in acts.items() if open_now]

@@ -56,6 +56,7 @@ class Renewal(models.TextChoices):
     AUTOMATIC = "automatic", _("renewed by itself")
     CANCELLED = "cancelled", _("cancelled by the buyer")
     DECLINED = "declined", _("declined by the vendor")
+    AGREED = "agreed", _("ends early, as agreed")
 
 
 class EndReason(models.TextChoices):

@@ -177,6 +177,10 @@ def test_an_agreed_early_end_is_not_taken_back_by_one_side():
         services.terminate_subscription(order_id=subscription.order_id, leaves_on=day("2027-03-17"))
         with pytest.raises(NothingToResume), transaction.atomic():
             services.resume_subscription(actor=buyer(market), subscription_id=subscription.id)
+        with pytest.raises(TooLateToDecline), transaction.atomic():
+            services.decline_renewal(actor=vendor(market), subscription_id=subscription.id)
+    subscription.refresh_from_db()
+    assert subscription.renewal == Renewal.AGREED
     beat("2027-03-17")
     assert not Order.objects.filter(renews=subscription.order).exists()
 

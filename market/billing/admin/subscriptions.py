@@ -150,7 +150,7 @@ class ReadSubscriptions:
             return format_html("{} · {}", text, self.order_link(following.id, following.number))
         if subscription.renewal_refusal:
             return f"{text} · {subscription.renewal_refusal}"
-        if subscription.notice_on is not None:
+        if subscription.renewal == Renewal.AUTOMATIC:
             return format_html("{} · {} {}", text, _("notice on"), subscription.notice_on.isoformat())
         return text
 

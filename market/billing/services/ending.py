@@ -44,6 +44,7 @@ def terminate(*, order_id: uuid.UUID, leaves_on: datetime.date) -> Subscription 
         if subscription.state == SubscriptionState.ENDED or leaves_on >= subscription.ends_before:
             return subscription
         returned = cut(subscription, leaves_on)
+        will_not_renew(subscription, Renewal.AGREED)
         insert_together(
             evidence(
                 "subscription.shortened",
@@ -67,6 +68,7 @@ def end_trial(*, actor: Actor, subscription: Subscription, also_insert: Any = No
     The caller has locked the subscription and is inside ``posting()``.
     """
     returned = cut(subscription, subscription.starts_on)
+    will_not_renew(subscription, Renewal.CANCELLED)
     insert_together(evidence("subscription.trial_ended", actor, subscription.order, returned=returned))
     finish(subscription, EndReason.TRIAL, access_until=clock.now(), also_insert=also_insert)
 
@@ -103,14 +105,19 @@ def cut(subscription: Subscription, leaves_on: datetime.date) -> int:
     rows = list(kept.values_list("amount", "ends_before"))
     subscription.amount = sum(amount for amount, _end in rows)
     subscription.ends_before = rows[0][1] if rows else subscription.starts_on
-    if subscription.renewal == Renewal.AUTOMATIC:
-        subscription.renewal = Renewal.CANCELLED
     Subscription.objects.filter(id=subscription.id).update(
-        amount=subscription.amount, ends_before=subscription.ends_before, renewal=subscription.renewal
+        amount=subscription.amount, ends_before=subscription.ends_before
     )
     if returned:
         insert_together(back_to_wallet(subscription.order, part=f"from-{leaves_on}", amount=returned))
     return returned
+
+
+def will_not_renew(subscription: Subscription, why: Renewal) -> None:
+    """What would be renewed, or was declined or cancelled, ends for another reason now. The caller has locked it."""
+    if subscription.renewal != Renewal.NEVER:
+        subscription.renewal = why
+        Subscription.objects.filter(id=subscription.id).update(renewal=why)
 
 
 def _cut_period(period: Period, month: Month, leaves_on: datetime.date) -> int:

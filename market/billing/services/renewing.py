@@ -57,7 +57,7 @@ def resume(*, actor: Actor, subscription_id: uuid.UUID, also_insert: AlsoInsert 
     """
     with transaction.atomic():
         subscription = _lock_for_buyer(actor, subscription_id)
-        if subscription.renewal != Renewal.CANCELLED or is_cut_short(subscription):
+        if subscription.renewal != Renewal.CANCELLED:
             raise NothingToResume(_("Order the product again, or ask the vendor."))
         _choose(actor, subscription, Renewal.AUTOMATIC, "subscription.resumed", also_insert)
     return subscription
