@@ -19,8 +19,9 @@ from market.kernel.database import insert_together, violated_constraint
 from market.kernel.identifiers import short_code, uuid7
 from market.ledger.selectors import organization_with_accounts
 from market.ledger.services import posting
+from market.orders.contracts.versions import agreed
 from market.orders.errors import AlreadyRenewed
-from market.orders.models import Order
+from market.orders.models import Order, OrderTerms
 from market.orders.services.steps import evidence, first_delivery, into_escrow
 from market.orders.services.waiting import keep_if_unpayable
 from market.orders.states import OrderState
@@ -30,6 +31,7 @@ from market.orders.terms import freeze
 def renew(*, order: Order) -> Order:
     """Place the order that goes on where the term of ``order`` ends: same offer, price, quantity and purpose.
 
+    A licence and an acceptance period that were amended go on, too.
     The price is the one that was agreed, whether or not the offer is still for sale; the trial is not repeated, and
     what is delivered is the latest revision. The buyer agreed to renewals when it ordered, so no spending limit is
     asked; beyond the wallet's balance the order waits for funds. The database refuses a second renewal of one order.
@@ -53,6 +55,7 @@ def _renew(order: Order) -> Order:
             raise OrganizationNotTrading(_("The buyer may not order at present."))
         rule = dataclasses.replace(offer.price_rule(), trial_days=0)
         bargain = pricing.bargain(rule, order.quantity, order.term_ends_on)
+        _follow_amendments(order, offer)
         following = _draw_up(order, offer, buyer, bargain)
         keep_if_unpayable(following, buyer)
         is_paid = following.state == OrderState.PAID
@@ -65,6 +68,12 @@ def _renew(order: Order) -> Order:
             first_delivery(following) if is_paid else None,
         )
     return following
+
+
+def _follow_amendments(order: Order, offer: Offer) -> None:
+    """Let the offer, in memory only, say what both sides have agreed on since: the next terms are frozen from it."""
+    now = agreed(OrderTerms.objects.filter(order=order).order_by("-version")[0])
+    offer.licence, offer.acceptance_days = now["licence"], now["acceptance_days"]
 
 
 def _draw_up(order: Order, offer: Offer, buyer: Organization, bargain: pricing.Bargain) -> Order:
@@ -87,6 +96,7 @@ def _draw_up(order: Order, offer: Offer, buyer: Organization, bargain: pricing.B
         term_ends_on=ends_on,
         renews=order,
         purpose=order.purpose,
+        acceptance_days=order.acceptance_days,
         approval_id=offer.approval_id,
         client_reference=_reference(order_id),
         state=OrderState.PAID,
