@@ -85,3 +85,49 @@ def _answer(reader) -> int:
             length = int(value)
     reader.read(length)
     return status
+
+
+def place_in_bulk(
+    address: tuple[str, int], tokens: Sequence[str], offers: Sequence[str], connections: int, lines: int, seconds: float
+) -> int:
+    """Send all-or-nothing requests of so many ``lines`` for ``seconds``, each connection for buyers of its own: orders
+    placed. Raises ``RuntimeError`` when any was refused."""
+    end = time.monotonic() + seconds
+    placed, refused = [0] * connections, []
+
+    def send(number: int) -> None:
+        own, turn = tokens[number::connections], 0
+        connection = socket.create_connection(address)
+        reader = connection.makefile("rb")
+        while time.monotonic() < end:
+            connection.sendall(_bulk_request(address[0], own[turn % len(own)], offers, lines))
+            status = _answer(reader)
+            if status != 201:
+                refused.append(status)
+                break
+            placed[number] += lines
+            turn += 1
+        connection.close()
+
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(connections)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if refused:
+        raise RuntimeError(f"bulk requests were answered {refused}")
+    return sum(placed)
+
+
+def _bulk_request(host: str, token: str, offers: Sequence[str], lines: int) -> bytes:
+    key = uuid.uuid4()
+    orders = ",".join(
+        f'{{"offer":"{offers[line % len(offers)]}","quantity":1,"purpose":"Measuring.",'
+        f'"client_reference":"{key}-{line}"}}'
+        for line in range(lines)
+    )
+    body = f'{{"atomic":true,"lines":[{orders}]}}'
+    return (
+        f"POST /api/v1/orders/bulk HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n"
+        f"Idempotency-Key: {key}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+    ).encode()

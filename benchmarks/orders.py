@@ -2,18 +2,21 @@
 
 An order is more than a TPC-B transaction: HTTP, token, idempotency, terms hashed and frozen, money moved under a lock,
 evidence, and a job, all durable when the answer leaves. The ratio says how much of what the database could commit
-becomes orders.
+becomes orders. The load comes from wrk (Debian's package), or without it from ``benchmarks.client``.
 """
 
 import contextlib
+import dataclasses
+import json
 import os
 import secrets
+import shutil
 import socket
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -21,69 +24,143 @@ import psycopg
 from psycopg import sql
 
 from benchmarks import pgbench, results
-from benchmarks.client import place_orders
+from benchmarks.client import place_in_bulk, place_orders
 from settings.embedded import free_port
 
 BUYERS = 64
 VENDORS = 16
-CONNECTIONS = 16
+CONNECTIONS = 8
 WORKERS = 2
-ROUNDS = 3
+ROUNDS = 5
 PRICE = 12_345
-FUNDS = 10**12
-GOAL = 0.1
+FUNDS = 10**13
 HOST = "127.0.0.1"
+BULK_CONNECTIONS = 4
+BULK_LINES = 1000
+
+GOAL = 0.30
+LATENCY_LIMIT_MS = 100
+HOT_PRODUCT_GOAL = 0.9
+BULK_GOAL = 3000
+
+
+@dataclasses.dataclass
+class Load:
+    """What one kind of load came to, run by run: orders a second, and seconds that half and 99 of 100 answers took."""
+
+    rates: list[float] = dataclasses.field(default_factory=list)
+    p50: list[float] = dataclasses.field(default_factory=list)
+    p99: list[float] = dataclasses.field(default_factory=list)
+    orders: int = 0
+    cpu_seconds: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        return statistics.median(self.rates)
 
 
 def run(seconds: int) -> None:
-    """Measure in turn, so that both meet the same machine; the median of each counts."""
+    """Measure in turn, so that all meet the same machine; the median of each counts."""
     facts = results.machine()
     with scratch_database("qianshu_bench") as url, scratch_database("qianshu_bench_tpcb") as yardstick_url:
         pgbench.prepare(yardstick_url)
         environment = production_environment(url)
         tokens, offers, hot = load_market(environment)
+        kinds = {"uniform": (tokens, offers), "one product": (tokens, offers[:1]), "one buyer": ([hot], offers)}
+        loads = {name: Load() for name in (*kinds, "bulk")}
+        transactions = []
         with web_server(environment) as (port, pid):
-            spread, single, transactions, latencies, latencies_of_one = [], [], [], [], []
-            place_orders((HOST, port), tokens, offers, CONNECTIONS, 3)
-            busy = cpu_seconds(pid)
+            place(port, tokens, offers, 3, Load(), pid)
             for _round in range(ROUNDS):
                 transactions.append(pgbench.transactions_per_second(yardstick_url, seconds))
-                rate, took = orders_per_second(port, tokens, offers, seconds)
-                spread.append(rate)
-                latencies += took
-                rate, took = orders_per_second(port, [hot], offers, seconds)
-                single.append(rate)
-                latencies_of_one += took
-            busy = cpu_seconds(pid) - busy
+                for name, (some_tokens, some_offers) in kinds.items():
+                    place(port, some_tokens, some_offers, seconds, loads[name], pid)
+                in_bulk(port, tokens, offers, seconds, loads["bulk"], pid)
         check(url)
+    report(facts, loads, transactions)
+
+
+def report(facts: dict[str, object], loads: dict[str, Load], transactions: list[float]) -> None:
+    """Write what was measured."""
+    uniform, bulk = loads["uniform"], loads["bulk"]
+    p99 = 1000 * statistics.median(uniform.p99)
     yardstick = f"pgbench TPC-B-like, scale {pgbench.SCALE}, {pgbench.CLIENTS} clients, prepared (tps)"
     tps = statistics.median(transactions)
-    percentiles = statistics.quantiles(latencies, n=100)
     facts |= {
-        "gunicorn_workers": WORKERS,
+        "load_from": "wrk" if shutil.which("wrk") else "benchmarks.client",
+        "web_workers": WORKERS,
         "connections": CONNECTIONS,
-        "rounds": {"tps": transactions, "orders": spread, "orders_of_one_buyer": single},
-        # What other programs on the machine do to the rates, they do not do to this.
-        "web_cpu_ms_per_order": round(1000 * busy / (len(latencies) + len(latencies_of_one)), 2),
-        "latency_ms": {"p50": round(1000 * percentiles[49], 1), "p99": round(1000 * percentiles[98], 1)},
+        "rounds": {"tps": transactions} | {name: load.rates for name, load in loads.items()},
+        # What other programs on the machine do to the rates, they hardly do to this.
+        "web_cpu_ms_per_order": {name: round(1000 * load.cpu_seconds / load.orders, 3) for name, load in loads.items()},
+        "latency_ms": {"p50": round(1000 * statistics.median(uniform.p50), 1), "p99": round(p99, 1)},
+        "load_after": os.getloadavg()[0],
     }
+    measure = results.Measure
     results.write(
         "orders",
         [
-            results.Measure("orders over HTTP", statistics.median(spread), "orders/s", yardstick, tps, GOAL),
-            results.Measure("orders of one buyer", statistics.median(single), "orders/s", yardstick, tps, GOAL),
+            measure("orders over HTTP", uniform.rate, "orders/s", yardstick, tps, GOAL),
+            measure("latency allowed", LATENCY_LIMIT_MS, "ms", "99th percentile of orders over HTTP (ms)", p99, 1),
+            measure(
+                "orders of one product",
+                loads["one product"].rate,
+                "orders/s",
+                "orders of many products (orders/s)",
+                uniform.rate,
+                HOT_PRODUCT_GOAL,
+            ),
+            measure(
+                "orders of one buyer", loads["one buyer"].rate, "orders/s", "of many buyers (orders/s)", uniform.rate, 0
+            ),
+            measure("orders in bulk requests", bulk.rate, "orders/s", "wanted (orders/s)", BULK_GOAL, 1),
+            measure("orders in bulk requests", bulk.rate, "orders/s", yardstick, tps, 0),
         ],
         facts,
     )
 
 
-def orders_per_second(port: int, tokens: list[str], offers: list[str], seconds: int) -> tuple[float, list[float]]:
-    """Orders answered with 201 a second, and how long each answer took."""
-    started = time.monotonic()
-    statuses, times = place_orders((HOST, port), tokens, offers, CONNECTIONS, seconds)
-    if set(statuses) != {201}:
-        raise SystemExit(f"Not every order was placed: {dict(statuses)}")
-    return statuses[201] / (time.monotonic() - started), times
+def place(port: int, tokens: Sequence[str], offers: Sequence[str], seconds: int, load: Load, pid: int) -> None:
+    """One run of single orders. Ends the program when any was not answered with 201."""
+    busy = cpu_seconds(pid)
+    if shutil.which("wrk"):
+        environment = {
+            **os.environ,
+            "PLACE_TOKENS": " ".join(tokens),
+            "PLACE_OFFERS": " ".join(offers),
+            "PLACE_RUN": secrets.token_hex(8),
+        }
+        command = ["wrk", f"--connections={CONNECTIONS}", "--threads=1", f"--duration={seconds}s", "--timeout=10s"]
+        command += [f"--script={Path(__file__).with_name('place.lua')}", f"http://{HOST}:{port}"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        said = json.loads(done.stdout.splitlines()[-1])
+    else:
+        started = time.monotonic()
+        statuses, times = place_orders((HOST, port), tokens, offers, CONNECTIONS, seconds)
+        percentiles = statistics.quantiles(times, n=100)
+        said = {
+            "requests": len(times),
+            "failed": len(times) - statuses[201],
+            "seconds": time.monotonic() - started,
+            "p50": percentiles[49],
+            "p99": percentiles[98],
+        }
+    if said["failed"]:
+        raise SystemExit(f"Not every order was placed: {said}")
+    load.rates.append(said["requests"] / said["seconds"])
+    load.p50.append(said["p50"])
+    load.p99.append(said["p99"])
+    load.orders += said["requests"]
+    load.cpu_seconds += cpu_seconds(pid) - busy
+
+
+def in_bulk(port: int, tokens: Sequence[str], offers: Sequence[str], seconds: int, load: Load, pid: int) -> None:
+    """One run of bulk requests. Ends the program when any line was not placed."""
+    busy, started = cpu_seconds(pid), time.monotonic()
+    orders = place_in_bulk((HOST, port), tokens, offers, BULK_CONNECTIONS, BULK_LINES, seconds)
+    load.rates.append(orders / (time.monotonic() - started))
+    load.orders += orders
+    load.cpu_seconds += cpu_seconds(pid) - busy
 
 
 @contextlib.contextmanager
@@ -168,7 +245,8 @@ def check(database_url: str) -> None:
         SELECT (SELECT sum(amount) FROM orders_order WHERE state = 'paid'),
                (SELECT sum(balance) FROM ledger_account WHERE kind = 'escrow'),
                (SELECT count(*) FROM orders_order), (SELECT count(*) FROM orders_orderterms),
-               (SELECT count(*) FROM api_idempotentreply),
+               (SELECT count(*) FROM orders_order WHERE group_id IS NULL)
+                   + 1000 * (SELECT count(*) FROM api_idempotentreply WHERE operation = 'orders.bulk'),
                (SELECT count(*) FROM outbox_job WHERE kind = 'delivery.deliver'),
                (SELECT count(*) FROM audit_auditevent WHERE name = 'order.placed')
     """

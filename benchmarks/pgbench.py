@@ -7,8 +7,8 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
-SCALE = 10
-CLIENTS = 16
+SCALE = 20
+CLIENTS = 8
 
 
 def program() -> str:

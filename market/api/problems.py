@@ -81,10 +81,15 @@ def _as_business_error(error: Exception) -> BusinessError | None:
     if isinstance(error, SuspiciousOperation):
         return InvalidInput(_("The request is malformed."))
     if isinstance(error, exceptions.ValidationError):
-        return InvalidInput(errors=dict(_pointers(error.detail)))
+        return as_invalid_input(error)
     if isinstance(error, exceptions.APIException):
         return _plain(error)
     return None
+
+
+def as_invalid_input(error: exceptions.ValidationError) -> InvalidInput:
+    """What a serializer found wrong, by JSON pointer."""
+    return InvalidInput(errors=dict(_pointers(error.detail)))
 
 
 def _plain(error: exceptions.APIException) -> BusinessError:

@@ -47,11 +47,11 @@ ORDERABLE = statement(Path(__file__).with_name("orderable.sql"))
 
 def offer_of(found: Mapping[str, Any]) -> Offer:
     """One offer from the document that ``orderable.sql`` gives, as ``orderable_offer`` describes it."""
-    revision = found["revision"] or {"id": None, "number": None}
     product = loaded(Product, found["product"], vendor_org=loaded(Organization, found["vendor"]))
     offer = loaded(Offer, found["offer"], product=product)
-    offer.revision_id = uuid.UUID(revision["id"]) if revision["id"] else None
-    offer.revision_number = revision["number"]
+    latest = found["revision"]
+    offer.revision = loaded(Revision, latest, product=product) if latest else None
+    offer.revision_id, offer.revision_number = (offer.revision.id, offer.revision.number) if latest else (None, None)
     offer.revision_manifest_sha256 = found["manifest_sha256"]
     offer.approval_id = uuid.UUID(found["approval_id"]) if found["approval_id"] else None
     return offer
@@ -67,9 +67,9 @@ def orderable_offer(
 ) -> Offer:
     """The offer with product and vendor, and the product's latest published revision, all in one query.
 
-    The revision comes as attributes ``revision_id``, ``revision_number`` and ``revision_manifest_sha256``; the approval
-    of this very ``purpose``, where the product needs one, as ``approval_id``. One that is withdrawn or expires after
-    this read does not hinder the order.
+    The revision comes as ``revision``, ``revision_id``, ``revision_number`` and ``revision_manifest_sha256``; the
+    approval of this very ``purpose``, where the product needs one, as ``approval_id``. One that is withdrawn or expires
+    after this read does not hinder the order.
     ``quote_id`` is the quote that is being accepted: an offer that answers one is ordered through it alone.
     ``is_renewal``: withdrawal and end of validity stop new orders; who has ordered goes on at the agreed price.
 

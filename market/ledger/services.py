@@ -109,11 +109,16 @@ def _insufficient_funds(error: IntegrityError) -> InsufficientFunds:
     detail = error.__cause__.diag.message_detail or ""
     if not detail.startswith("{"):
         return InsufficientFunds()  # the CHECK itself spoke, not the trigger
-    shortage = json.loads(detail)
+    return shortage(**json.loads(detail))
+
+
+def shortage(*, needed: int, available: int) -> InsufficientFunds:
+    """The refusal that says how much (fen) there is and how much there should be."""
     return InsufficientFunds(
         _("%(needed)s yuan are needed and %(available)s are available. Deposit the rest, then try again.")
-        % {name: money.to_text(amount) for name, amount in shortage.items()},
-        **shortage,
+        % {"needed": money.to_text(needed), "available": money.to_text(available)},
+        needed=needed,
+        available=available,
     )
 
 

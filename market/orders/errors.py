@@ -81,3 +81,11 @@ class AmendmentRunOut(BusinessError):
     code = "amendment_run_out"
     status = 409
     title = _("The time to answer this proposal is over")
+
+
+class BulkRefused(BusinessError):
+    """Some line of an all-or-nothing request cannot be placed, so none was; ``lines`` says which and why."""
+
+    code = "bulk_refused"
+    status = 409
+    title = _("Some lines cannot be placed, so none was")

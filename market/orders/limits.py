@@ -21,17 +21,30 @@ def limits_of(actor: Actor) -> QuerySet[SpendingLimit]:
     return SpendingLimit.objects.filter(buyer_org=actor.organization_id)
 
 
-def keep_if_over_limit(order: Order) -> None:
-    """Let an unsaved order wait for approval when it goes beyond what its purchaser may spend this month.
+class Allowance:
+    """What a purchaser may still order this month. The limits are locked first, so whoever orders at the same moment
+    is counted; ``left`` (fen) is None where no limit holds."""
 
-    The limits are locked first, so whoever orders at the same moment is counted.
-    """
-    limits = lock_limits(order)
-    own = [limit.amount for limit in limits if limit.membership_id is not None]
-    allowed = own or [limit.amount for limit in limits]
-    if order.amount and allowed and spent(order) + order.amount > min(allowed):
+    def __init__(self, order: Order) -> None:
+        limits = lock_limits(order)
+        own = [limit.amount for limit in limits if limit.membership_id is not None]
+        allowed = own or [limit.amount for limit in limits]
+        self.left = min(allowed) - spent(order) if allowed else None
+
+    def judge(self, order: Order) -> None:
+        """Take an unsaved order's amount out of it, or let the order wait for approval when it goes beyond."""
+        if self.left is None or not order.amount:
+            return
+        if order.amount <= self.left:
+            self.left -= order.amount
+            return
         order.state = OrderState.AWAITING_APPROVAL
         order.approval_due_at = order.placed_at + datetime.timedelta(days=settings.ORDER_APPROVAL_DAYS)
+
+    def give_back(self, order: Order) -> None:
+        """Undo ``judge`` for an order that is refused after all."""
+        if self.left is not None and order.state != OrderState.AWAITING_APPROVAL:
+            self.left += order.amount
 
 
 def lock_limits(order: Order) -> list[SpendingLimit]:

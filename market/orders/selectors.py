@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import BigIntegerField, Count, Q, QuerySet, Sum
 
 from accounts.states import Capacity, Role
 from market.audit.models import AuditEvent
@@ -89,6 +89,20 @@ def order_visible_to(actor: Actor, order_id: uuid.UUID) -> Order:
     if order is None:
         raise NotFound
     return order
+
+
+def group_visible_to(actor: Actor, group_id: uuid.UUID) -> QuerySet[Order]:
+    """The lines of a group that the actor may see. Raises ``NotFound`` when there is none; one query."""
+    lines = orders_visible_to(actor).filter(group_id=group_id)
+    if not lines.exists():
+        raise NotFound
+    return lines
+
+
+def group_totals(lines: QuerySet[Order]) -> list[dict[str, Any]]:
+    """How many of these lines are in which state, and their amounts (fen) by currency; one query."""
+    found = lines.order_by("state", "currency").values("state", "currency")
+    return list(found.annotate(lines=Count("id"), amount=Sum("amount", output_field=BigIntegerField())))
 
 
 def order_by_reference(actor: Actor, client_reference: str) -> Order | None:

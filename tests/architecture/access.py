@@ -16,13 +16,16 @@ from market.delivery.models import Entitlement
 from market.ledger.models import Account
 from market.ledger.states import AccountKind
 from market.negotiation.models import Quote
+from market.orders import services as orders
 from market.orders.models import Amendment
+from market.orders.services.ground import Wish
 from market.reports import services as reports
 from market.settlement.models import Payout, SettlementBatch
 from tests import factories, trades
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 BODIES = {
+    "orders/bulk": {"atomic": True, "lines": [{}]},
     "orders/<uuid:order_id>/usage": {"records": [{"id": "matrix", "units": 1, "used_at": "2027-01-01T00:00:00Z"}]},
     "order-groups/<uuid:group_id>/accept": {"accept": [str(uuid.UUID(int=6))]},
     "orders/<uuid:order_id>/dispute": {"reason": "other", "text": "Not what we expected."},
@@ -92,6 +95,12 @@ def build_world() -> World:
         actor=factories.actor_of(market.purchaser), product_id=guarded.id, purpose="Research"
     )
     statement = trades.metered_month(market)
+    factories.fund(market.buyer, market.offer.amount)
+    group = orders.place_many(
+        actor=factories.actor_of(market.purchaser),
+        wishes=[Wish(market.offer.id, 1, "Research", "matrix-group")],
+        is_atomic=True,
+    )
     report = reports.request_report(actor=factories.actor_of(market.auditor), exporter="transactions", parameters={})
     clients = {
         "stranger": APIClient(),
@@ -110,9 +119,9 @@ def build_world() -> World:
     return World(
         clients,
         {
-            "group_id": uuid.UUID(int=8),
             "account_id": Account.objects.get(organization=market.buyer, kind=AccountKind.WALLET).id,
             "amendment_id": Amendment.objects.get().id,
+            "group_id": group.group_id,
             "limit_id": uuid.UUID(int=9),
             "order_id": order.id,
             "product_id": order.product_id,

@@ -31,6 +31,7 @@ POST   entitlements/<uuid:entitlement_id>/links         200 404 403 403 403 403 
 GET    entitlements/<uuid:entitlement_id>/receipts      200 404 200 404 200 404 200 200 200
 GET    events                                           403 403 403 403 403 403 200 200 200
 GET    me                                               200 200 200 200 200 200 200 200 200
+GET    order-groups/<uuid:group_id>                     200 404 200 404 200 404 200 200 200
 GET    orders                                           200 200 200 200 200 200 200 200 200
 POST   orders                                           422 422 403 403 403 403 403 403 403
 GET    orders/<uuid:order_id>                           200 404 200 404 200 404 200 200 200
@@ -54,6 +55,7 @@ GET    orders/<uuid:order_id>/timeline                  200 404 200 404 200 404 
 GET    orders/<uuid:order_id>/usage                     409 404 409 404 409 404 409 409 409
 POST   orders/<uuid:order_id>/usage                     403 403 409 404 403 403 403 403 403
 GET    orders/<uuid:order_id>/usage/records             409 404 409 404 409 404 409 409 409
+POST   orders/bulk                                      409 409 403 403 403 403 403 403 403
 GET    products                                         200 200 200 200 200 200 200 200 200
 GET    products/<uuid:product_id>                       200 200 200 200 200 200 200 200 200
 GET    purpose-approvals                                200 200 200 200 200 200 200 200 200

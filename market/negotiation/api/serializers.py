@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from market.api.serializers import KeyField, StrictSerializer, TextField, WholeNumberField
+from market.api.serializers import KeyField, StrictSerializer, TextField, TruthField, WholeNumberField
 from market.catalog.api.serializers import OfferDetailSerializer
 from market.negotiation import selectors
 from market.negotiation.models import Quote, QuoteRound
@@ -44,6 +44,9 @@ class AcceptSerializer(StrictSerializer):
     offer = KeyField(source="offer_id", help_text="The offer you accept: `current_offer.id` as you have read it.")
     quantity = WholeNumberField(min_value=1, max_value=MAX_QUANTITY)
     client_reference = TextField(max_length=MAX_REFERENCE, help_text="Your own number of this order, unique for ever.")
+    wait_for_funds = TruthField(
+        required=False, help_text="Keep an order beyond the wallet's balance until a deposit pays it, or it expires."
+    )
 
 
 class EndSerializer(StrictSerializer):

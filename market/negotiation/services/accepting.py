@@ -21,11 +21,13 @@ def accept(
     offer_id: uuid.UUID,
     quantity: int,
     client_reference: str,
+    wait_for_funds: bool = False,
     also_insert: AlsoInsert = None,
 ) -> Quote:
     """The buyer accepts the offer that stands: an order for the quote's purpose, its terms frozen like any order's.
 
     ``offer_id`` names what is accepted, so that nobody accepts an offer that has replaced the one they read.
+    ``wait_for_funds`` keeps an order beyond the wallet's balance, as ``orders.services.place`` does.
 
     Raises ``OfferChanged``, ``InvalidInput`` for fewer units than the offer is for, ``IllegalTransition``,
     ``QuoteRunOut``, ``Forbidden``, ``NotFound``, and all that ``orders.services.place`` raises; nothing has changed
@@ -48,6 +50,7 @@ def accept(
             purpose=quote.purpose,
             client_reference=client_reference,
             quote_id=quote.id,
+            wait_for_funds=wait_for_funds,
         )
         advance(actor, quote, QuoteAct.ACCEPT, order=order)
         keep(

@@ -5,7 +5,6 @@ repeated, in flight, or has to wait. So each refusal is said in one place, and t
 """
 
 import hmac
-import uuid
 from typing import Any
 
 import orjson
@@ -21,13 +20,12 @@ from accounts.states import Scope
 from market.api.idempotency import ReplyRecorder, fingerprint, is_key, lock_key
 from market.api.parsers import parse_json
 from market.kernel.errors import BusinessError
-from market.orders.api.serializers import rendered
+from market.orders.api.serializers import plain_wish, rendered
 from market.orders.models import Order
 from market.orders.services.ground import Ground, Wish, ground_of_bearer
 from market.orders.services.placing import place_at_once
 
 OPERATION = "orders.place"
-MEMBERS = {"offer", "quantity", "purpose", "client_reference"}
 
 
 def place_order(request: HttpRequest) -> HttpResponse | None:
@@ -37,7 +35,7 @@ def place_order(request: HttpRequest) -> HttpResponse | None:
     if presented is None or not is_key(key) or not _is_plain(request):
         return None
     body = _body(request)
-    wish = _wish(body)
+    wish = plain_wish(body)
     if wish is None:
         return None
     prefix, secret = presented
@@ -63,23 +61,6 @@ def _body(request: HttpRequest) -> Any:
     try:
         return parse_json(request.body)
     except (ValueError, RecursionError):
-        return None
-
-
-def _wish(body: Any) -> Wish | None:
-    """The wish in a body of exactly the members and types that ``PlaceOrderSerializer`` wants, else None.
-
-    Their values are judged by ``place_at_once``.
-    """
-    if not isinstance(body, dict) or body.keys() != MEMBERS:
-        return None
-    offer, quantity = body["offer"], body["quantity"]
-    texts = (offer, body["purpose"], body["client_reference"])
-    if type(quantity) is not int or not all(isinstance(text, str) for text in texts) or len(offer) != 36:
-        return None
-    try:
-        return Wish(uuid.UUID(offer), quantity, body["purpose"], body["client_reference"])
-    except ValueError:
         return None
 
 

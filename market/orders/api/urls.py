@@ -1,9 +1,11 @@
 from django.urls import path
 
-from market.orders.api import amendments, contracts, disputes, limits, lines, views
+from market.orders.api import amendments, bulk, contracts, disputes, limits, lines, views
 
 urlpatterns = [
     path("orders", views.Orders.as_view(), name="orders"),
+    path("orders/bulk", bulk.BulkOrders.as_view(), name="orders-bulk"),
+    path("order-groups/<uuid:group_id>", bulk.OrderGroup.as_view(), name="order-group"),
     path("orders/<uuid:order_id>", views.OrderDetail.as_view(), name="order"),
     path("orders/<uuid:order_id>/terms", contracts.OrderTermsView.as_view(), name="order-terms"),
     path("orders/<uuid:order_id>/contract.html", contracts.ContractPage.as_view(), name="order-contract-html"),

@@ -47,6 +47,7 @@ ORDER_EXAMPLE = OpenApiExample(
         "purpose": "Cold-chain planning for 2027.",
         "purpose_approval": None,
         "client_reference": "PO-2026-0117",
+        "group": None,
         "terms_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         "failure_reason": "",
         "placed_at": "2026-11-23T02:31:00Z",

@@ -7,6 +7,7 @@ from market.orders.services.amending import expire_amendments
 from market.orders.services.amending import propose as propose_amendment
 from market.orders.services.amending import withdraw as withdraw_amendment
 from market.orders.services.approving import approve, decline, remove_limit, set_limit
+from market.orders.services.bulk import place_many
 from market.orders.services.deciding import decide_dispute
 from market.orders.services.delivering import mark_delivered, mark_delivering, mark_delivery_failed, retry_delivery
 from market.orders.services.disputing import answer_dispute, attach_evidence, close_unanswered, dispute
@@ -42,6 +43,7 @@ __all__ = [
     "pay_waiting",
     "place",
     "propose_amendment",
+    "place_many",
     "refund_failed",
     "refund_overdue_failures",
     "remove_limit",

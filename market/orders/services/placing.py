@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import Model
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import OrganizationNotTrading
@@ -15,7 +16,7 @@ from accounts.models import Organization
 from accounts.states import Capacity, OrganizationState
 from market.audit.models import AuditEvent
 from market.catalog import pricing
-from market.catalog.models import Offer, Revision
+from market.catalog.models import Offer
 from market.catalog.selectors import require_orderable
 from market.kernel import clock
 from market.kernel.actors import Actor
@@ -24,8 +25,8 @@ from market.kernel.errors import Contended, Forbidden, InvalidInput, NotFound
 from market.kernel.identifiers import short_code, uuid7
 from market.kernel.money import MAX_AMOUNT
 from market.ledger.services import posting
-from market.orders import limits
 from market.orders.errors import ClientReferenceTaken, OwnOffer
+from market.orders.limits import Allowance
 from market.orders.models import Order
 from market.orders.selectors import BUYING_ROLES
 from market.orders.services.ground import Ground, Wish, ground_of
@@ -73,7 +74,7 @@ def place(
         ground = ground_of([wish], buyer_org_id=actor.organization_id)
         draft = agree(actor, ground, wish, clock.now())
         if ground.has_limits:
-            limits.keep_if_over_limit(draft.order)
+            Allowance(draft.order).judge(draft.order)
         if wait_for_funds:
             keep_if_unpayable(draft.order, draft.buyer)
         rows = draft.rows(actor)
@@ -146,13 +147,23 @@ class Draft:
 
 def agree(actor: Actor, ground: Ground, wish: Wish, placed_at: datetime.datetime) -> Draft:
     """The order that a valid wish comes to, by every rule but those of limits and funds. Raises as ``place`` does."""
+    return draw_up(actor, ground, offer_for(ground, wish), wish, placed_at)
+
+
+def offer_for(ground: Ground, wish: Wish) -> Offer:
+    """The offer, if it may be ordered for that purpose at all. Raises as ``place`` does."""
     offer = ground.offers.get(wish.stands_on)
     if offer is None:
         raise NotFound
     require_orderable(offer, ground.buyer.id, wish.quote_id)
+    return offer
+
+
+def draw_up(actor: Actor, ground: Ground, offer: Offer, wish: Wish, placed_at: datetime.datetime) -> Draft:
+    """The order of a wish under an orderable offer. Raises as ``place`` does."""
     bargain = _bargain(offer, wish.quantity, clock.business_date(placed_at))
     buyer = ground.payer(offer.currency)
-    order = _draw_up(actor, offer, buyer, bargain, wish, placed_at)
+    order = _order(actor, offer, buyer, bargain, wish, placed_at)
     return Draft(order, buyer, bargain, offer.revision_manifest_sha256)
 
 
@@ -166,6 +177,12 @@ def require_buyer(actor: Actor) -> None:
 
 def require_valid(wish: Wish) -> None:
     """Raise ``InvalidInput`` naming every value that no order may have."""
+    if errors := faults_of(wish):
+        raise InvalidInput(errors=errors)
+
+
+def faults_of(wish: Wish) -> dict[str, str | Promise]:
+    """What is wrong with a wish by itself, by JSON pointer."""
     errors = {}
     if not 1 <= wish.quantity <= MAX_QUANTITY:
         errors["/quantity"] = _("Order 1 to %(most)d units.") % {"most": MAX_QUANTITY}
@@ -173,8 +190,7 @@ def require_valid(wish: Wish) -> None:
         errors["/purpose"] = _("Say what the data is for, in at most %(most)d characters.") % {"most": MAX_PURPOSE}
     if not _is_text(wish.client_reference, MAX_REFERENCE) or not wish.client_reference.isprintable():
         errors["/client_reference"] = _("Use 1 to %(most)d printable characters.") % {"most": MAX_REFERENCE}
-    if errors:
-        raise InvalidInput(errors=errors)
+    return errors
 
 
 def _is_text(value: str, longest: int) -> bool:
@@ -199,7 +215,7 @@ def _bargain(offer: Offer, quantity: int, placed_on: datetime.date) -> pricing.B
     return bargain
 
 
-def _draw_up(
+def _order(
     actor: Actor,
     offer: Offer,
     buyer: Organization,
@@ -221,7 +237,7 @@ def _draw_up(
         vendor_org=product.vendor_org,
         product=product,
         offer=offer,
-        revision=Revision(id=offer.revision_id, number=offer.revision_number, product=product),
+        revision=offer.revision,
         placed_by_id=actor.user_id,
         quantity=wish.quantity,
         amount=bargain.due_now,

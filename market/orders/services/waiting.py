@@ -41,12 +41,21 @@ def keep_if_unpayable(order: Order, buyer: Organization) -> None:
 
     Raises ``WalletMissing``.
     """
-    due_at = order.placed_at + datetime.timedelta(days=settings.ORDER_FUNDS_DAYS)
     if order.state == OrderState.AWAITING_APPROVAL:
-        order.funds_due_at = due_at
+        order.funds_due_at = funds_due_at(order)
     elif order.amount and locked_balance(buyer) < order.amount:
-        order.state = OrderState.AWAITING_FUNDS
-        order.funds_due_at = due_at
+        keep_unpaid(order)
+
+
+def keep_unpaid(order: Order) -> None:
+    """Let an unsaved order wait for funds."""
+    order.state = OrderState.AWAITING_FUNDS
+    order.funds_due_at = funds_due_at(order)
+
+
+def funds_due_at(order: Order) -> datetime.datetime:
+    """Until when an order waits for funds."""
+    return order.placed_at + datetime.timedelta(days=settings.ORDER_FUNDS_DAYS)
 
 
 def pay_waiting(*, buyer_org_id: uuid.UUID, currency: str = CURRENCY) -> int:
