@@ -47,6 +47,7 @@ class TwoMarkets:
 def two_markets(db) -> TwoMarkets:
     own = factories.market()
     trades.whole_trade(own)
+    trades.metered_month(own)
     trades.place(own)
     for asker in (own.auditor, own.operator):
         request_report(actor=factories.actor_of(asker), exporter="events", parameters={})
@@ -56,6 +57,7 @@ def two_markets(db) -> TwoMarkets:
     Organization.objects.filter(id=other.vendor.id).update(name="外地数据商")
     Organization.objects.filter(id=other.buyer.id).update(name="外地买方")
     trades.whole_trade(other)
+    trades.metered_month(other)
     after = keys()
     members = {
         "operator": own.operator,

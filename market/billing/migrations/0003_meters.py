@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Meter',
             fields=[
-                ('id', models.UUIDField(default=market.kernel.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=market.kernel.identifiers.uuid7, editable=False, primary_key=True, serialize=False, verbose_name='key')),
                 ('state', models.CharField(choices=[('running', 'running'), ('stopped', 'stopped'), ('ended', 'ended')], default='running', max_length=16, verbose_name='state')),
                 ('starts_at', models.DateTimeField(verbose_name='use counts from')),
                 ('free_until', models.DateTimeField(verbose_name='use costs from')),
@@ -52,7 +52,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Statement',
             fields=[
-                ('id', models.UUIDField(default=market.kernel.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=market.kernel.identifiers.uuid7, editable=False, primary_key=True, serialize=False, verbose_name='key')),
                 ('month', models.DateField(verbose_name='month')),
                 ('unit', models.CharField(max_length=32, verbose_name='unit of use')),
                 ('units', models.BigIntegerField(verbose_name='units')),
@@ -79,7 +79,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='UsageDay',
             fields=[
-                ('id', models.UUIDField(default=market.kernel.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=market.kernel.identifiers.uuid7, editable=False, primary_key=True, serialize=False, verbose_name='key')),
                 ('day', models.DateField(verbose_name='day')),
                 ('units', models.BigIntegerField(verbose_name='units')),
                 ('records', models.PositiveIntegerField(verbose_name='records')),
@@ -95,7 +95,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='UsageRecord',
             fields=[
-                ('id', models.UUIDField(default=market.kernel.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=market.kernel.identifiers.uuid7, editable=False, primary_key=True, serialize=False, verbose_name='key')),
                 ('buyer_org_id', models.UUIDField(editable=False)),
                 ('vendor_org_id', models.UUIDField(editable=False)),
                 ('record_id', models.CharField(max_length=64, verbose_name='record')),

@@ -24,7 +24,7 @@ class Meter(models.Model):
     closes the month or, when the time for late records is over, the contract.
     """
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    id = models.UUIDField(_("key"), primary_key=True, default=uuid7, editable=False)
     order = models.OneToOneField(Order, models.PROTECT, related_name="meter", verbose_name=_("order"))
     buyer_org = models.ForeignKey(
         Organization, models.PROTECT, related_name="meters_used", verbose_name=_("buyer"), db_index=False

@@ -20,7 +20,7 @@ class Statement(models.Model):
     nothing and are carried on. ``lines`` say how ``amount`` (fen) comes about, as ``pricing.Line`` has it.
     """
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    id = models.UUIDField(_("key"), primary_key=True, default=uuid7, editable=False)
     order = models.ForeignKey(Order, models.PROTECT, related_name="statements", verbose_name=_("order"), db_index=False)
     buyer_org = models.ForeignKey(
         Organization, models.PROTECT, related_name="statements_received", verbose_name=_("buyer"), db_index=False

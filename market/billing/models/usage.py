@@ -19,7 +19,7 @@ class UsageRecord(models.Model):
     month had been closed. ``drawn`` (fen) is the difference it made to what the month costs; nothing in a trial.
     """
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    id = models.UUIDField(_("key"), primary_key=True, default=uuid7, editable=False)
     order = models.ForeignKey(Order, models.PROTECT, related_name="usage", verbose_name=_("order"), db_index=False)
     buyer_org_id = models.UUIDField(editable=False)
     vendor_org_id = models.UUIDField(editable=False)
@@ -58,7 +58,7 @@ class UsageDay(models.Model):
     a month of a busy service does not count millions of rows.
     """
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    id = models.UUIDField(_("key"), primary_key=True, default=uuid7, editable=False)
     meter = models.ForeignKey(Meter, models.PROTECT, related_name="days", verbose_name=_("meter"), db_index=False)
     day = models.DateField(_("day"))
     units = models.BigIntegerField(_("units"))

@@ -178,14 +178,19 @@ def warn_if_low(meter: Meter, now: datetime.datetime) -> AuditEvent | None:
 
 
 def end_early(*, order_id: uuid.UUID, ends_on: datetime.date) -> None:
-    """Both sides agreed that use counts until before ``ends_on``. Asked again, or after the end, nothing changes."""
+    """Both sides agreed that use counts until before ``ends_on``, within the term.
+
+    A later agreement replaces an earlier one; asked again, or after the last statement, nothing changes. Raises
+    ``NotMetered`` before the contract begins.
+    """
     with transaction.atomic():
         meter = lock_meter(order_id)
         if meter is None:
             raise NotMetered
-        ends_at = clock.business_midnight(ends_on)
-        if meter.state != MeterState.ENDED and (meter.ends_at is None or ends_at < meter.ends_at):
-            meter.ends_at = ends_at
-            set_next_close(meter)
-            save(meter, "ends_at", "closes_at")
-            insert_together(evidence("meter.shortened", SYSTEM, meter.order, ends_at=ends_at.isoformat()))
+        ends_at = clock.business_midnight(min(ends_on, meter.order.term_ends_on))
+        if meter.state == MeterState.ENDED or meter.ends_at == ends_at:
+            return
+        meter.ends_at = ends_at
+        set_next_close(meter)
+        save(meter, "ends_at", "closes_at")
+        insert_together(evidence("meter.end_agreed", SYSTEM, meter.order, ends_at=ends_at.isoformat()))
