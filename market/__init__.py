@@ -1,7 +1,8 @@
 """The exchange, one sub-package a room. An import may only point down this list.
 
 reports                      exporters, report jobs, files that auditors download
-documents                    account statements, invoices
+documents | banking          account statements, invoices | what the bank says came in and went out, and what it
+                             is told to pay
 delivery | settlement | negotiation | billing
                              what the buyer receives | what the vendor earns | quotes and private offers |
                              what a running contract costs, by the month and by use

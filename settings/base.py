@@ -23,6 +23,7 @@ CACHE_URL = os.environ.get("CACHE_URL") or environment.redis_database(REDIS_URL,
 ROOMS = [
     "market.reports",
     "market.documents",
+    "market.banking",
     "market.delivery",
     "market.settlement",
     "market.negotiation",
@@ -163,6 +164,13 @@ DOWNLOAD_LINK_SECONDS = environment.integer("DOWNLOAD_LINK_SECONDS", 900)
 
 # T+N: what is captured on day T is due on the N-th business day after it (Asia/Shanghai).
 SETTLEMENT_DAYS = environment.integer("SETTLEMENT_DAYS", 1)
+
+# --- The exchange's account at its bank -------------------------------------------------------------------------------
+
+# IBAN or domestic number; the operator organisation's bank account when it is empty.
+EXCHANGE_BANK_ACCOUNT = os.environ.get("EXCHANGE_BANK_ACCOUNT", "")
+# Of the bank that keeps it, as payment files name it; a bank that knows its customers needs none.
+EXCHANGE_BANK_BIC = os.environ.get("EXCHANGE_BANK_BIC", "")
 
 # --- People -----------------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,8 @@
 import datetime
 import hashlib
 
+from accounts.selectors import operator_organization
+from market.banking import services as banking
 from market.billing import services as billing
 from market.billing.models import Period, Statement, Subscription
 from market.billing.states import Renewal
@@ -21,6 +23,7 @@ from market.orders.states import DisputeReason, DisputeState, EvidenceKind, Verd
 from market.settlement import services as settlement
 from market.settlement.models import FeeSchedule
 from tests import factories
+from tests.banking.messages import Entry, message
 
 
 def place(market: factories.Market, reference: str = "", offer: Offer | None = None) -> Order:
@@ -151,6 +154,8 @@ def whole_trade(market: factories.Market) -> Order:
     vendor = factories.actor_of(market.lister)
     orders.propose_amendment(actor=vendor, order_id=order.id, licence="Internal use, subsidiaries included.")
     factories.api_client(market.lister)
+    ours = operator_organization().bank_account
+    banking.import_statement(actor=SYSTEM, file=message([Entry(5_000, "Invoice 17")], account=ours))
     return order
 
 

@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from django.db import connection
 from structlog.contextvars import get_contextvars
 
 from market.audit.models import AuditEvent
@@ -40,3 +41,28 @@ def event(
         payload=payload or {},
         request_id=str(get_contextvars().get("request_id", ""))[:64],
     )
+
+
+def insert_events_of(selection: str, parameters: dict[str, Any], *, name: str, actor: Actor, subject_type: str) -> int:
+    """Leave evidence of very many acts of one kind: a row of ``selection`` is an event. Returns how many.
+
+    ``selection`` is SQL of the caller's own and gives ``id`` (a fresh key), ``subject_id``, ``on_behalf_of_org_id``,
+    ``buyer_org_id``, ``vendor_org_id`` and ``payload`` (jsonb); ``parameters`` are its values by name.
+    """
+    like = event(name, actor=actor, subject=(subject_type, uuid.UUID(int=0)))
+    # Only the selection is not of this module, and it comes from code.
+    statement = f"""
+        INSERT INTO audit_auditevent
+               (id, name, occurred_at, actor_user_id, actor_org_id, actor_role, actor_label, on_behalf_of_org_id,
+                subject_type, subject_id, buyer_org_id, vendor_org_id, payload, request_id)
+        SELECT act.id, %(event_name)s, %(event_occurred_at)s, %(event_actor_user_id)s::uuid,
+               %(event_actor_org_id)s::uuid, %(event_actor_role)s, %(event_actor_label)s, act.on_behalf_of_org_id,
+               %(event_subject_type)s, act.subject_id, act.buyer_org_id, act.vendor_org_id, act.payload,
+               %(event_request_id)s
+          FROM ({selection}) AS act
+    """  # noqa: S608
+    fields = ("name", "occurred_at", "actor_user_id", "actor_org_id", "actor_role", "actor_label", "subject_type")
+    shared = {f"event_{field}": getattr(like, field) for field in (*fields, "request_id")}
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters | shared)
+        return cursor.rowcount

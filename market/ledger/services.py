@@ -4,8 +4,9 @@ import contextlib
 import json
 import uuid
 from collections.abc import Iterable, Iterator
+from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import Organization
@@ -86,6 +87,28 @@ def transfer(
     )
 
 
+def insert_transfers_of(selection: str, parameters: dict[str, Any], *, kind: str, subject_type: str) -> int:
+    """Move money in very many acts of one kind: a row of ``selection`` is a transfer. Returns how many.
+
+    ``selection`` is SQL of the caller's own and gives ``id`` (a fresh key, the act's too), ``debit_account_id``,
+    ``credit_account_id``, ``amount`` (fen), ``currency``, ``subject_id`` and ``business_key``; ``parameters`` are its
+    values by name. As with ``transfer``, the caller does it inside ``posting()``.
+    """
+    # Only the selection is not of this module, and it comes from code.
+    statement = f"""
+        INSERT INTO ledger_transfer
+               (id, tx_id, debit_account_id, credit_account_id, amount, currency, kind, subject_type, subject_id,
+                business_key, posted_at)
+        SELECT act.id, act.id, act.debit_account_id, act.credit_account_id, act.amount, act.currency,
+               %(transfer_kind)s, %(transfer_subject_type)s, act.subject_id, act.business_key, %(transfer_posted_at)s
+          FROM ({selection}) AS act
+    """  # noqa: S608
+    shared = {"transfer_kind": kind, "transfer_subject_type": subject_type, "transfer_posted_at": clock.now()}
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters | shared)
+        return cursor.rowcount
+
+
 @contextlib.contextmanager
 def posting() -> Iterator[None]:
     """Turn what the ledger's constraints refuse into ``InsufficientFunds``, ``BeyondEscrow`` or ``AlreadyPosted``.
@@ -135,10 +158,19 @@ def reversal(original: Transfer, *, kind: str, business_key: str) -> Transfer:
     )
 
 
-def deposit(*, actor: Actor, organization: Organization, bank: Account, amount: int, reference: str) -> Transfer:
+def deposit(
+    *,
+    actor: Actor,
+    organization: Organization,
+    bank: Account,
+    amount: int,
+    reference: str,
+    subject: tuple[str, uuid.UUID] | None = None,
+) -> Transfer:
     """Confirm that ``amount`` fen came in from the bank for a buyer. ``reference`` is the bank's, once only.
 
-    A job lets whatever waits for the buyer's money go on.
+    A job lets whatever waits for the buyer's money go on. ``subject`` names what proves the deposit, when something
+    more than the reference does.
 
     Raises ``InvalidInput`` for an amount or reference out of range, ``AlreadyPosted`` for a reference seen before,
     ``NotFound`` when the organisation has no wallet.
@@ -155,7 +187,7 @@ def deposit(*, actor: Actor, organization: Organization, bank: Account, amount: 
         credit=wallet.id,
         amount=amount,
         kind=TransferKind.DEPOSIT,
-        subject=("deposit", uuid7()),
+        subject=subject or ("deposit", uuid7()),
         business_key=f"deposit:{reference}",
     )
     proof = event(

@@ -202,14 +202,14 @@ class ReadPayouts:
     readonly_fields = fields
 
 
-def payout_act(name: str, label: str, service: Any, state: str, **options: Any) -> Act:
-    """A button for treasurers on payouts in ``state``."""
+def payout_act(name: str, label: str, service: Any, *states: str, **options: Any) -> Act:
+    """A button for treasurers on payouts in one of ``states``."""
 
     def perform(actor: Actor, payout: Payout, answers: dict[str, Any]) -> None:
         service(actor=actor, payout_id=payout.id, **answers)
 
     def is_offered(actor: Actor, payout: Payout) -> bool:
-        return actor.role in (Role.OPERATOR, Role.FINANCE) and payout.state == state
+        return actor.role in (Role.OPERATOR, Role.FINANCE) and payout.state in states
 
     return Act(name, label, perform, is_offered, **options)
 
@@ -233,13 +233,14 @@ class PayoutAdmin(ReadPayouts, WorkspaceAdmin):
             _("Confirm"),
             services.confirm_payout,
             PayoutState.SENT,
-            explanation=_("The bank's statement shows that the payment arrived. This is final."),
+            explanation=_("The bank's statement shows that the payment left. It may still come back."),
         ),
         payout_act(
             "bounce",
             _("Came back"),
             services.bounce_payout,
             PayoutState.SENT,
+            PayoutState.CONFIRMED,
             form_class=ReasonForm,
             explanation=_("The bank returned the payment: the money is payable again, and a new payout waits."),
             is_dangerous=True,

@@ -5,7 +5,10 @@ from market.kernel.states import TransitionTable
 
 
 class PayoutState(models.TextChoices):
-    """``pending`` waits for what ``hold`` says; ``confirmed`` and ``bounced`` come from the bank."""
+    """``pending`` waits for what ``hold`` says; ``confirmed`` and ``bounced`` come from the bank.
+
+    Confirmed: it left the exchange's account. The vendor's bank may still send it back days later.
+    """
 
     PENDING = "pending", _("pending")
     SENT = "sent", _("sent")
@@ -17,6 +20,7 @@ PAYOUT_MOVES = TransitionTable(
     {
         PayoutState.PENDING: [PayoutState.SENT],
         PayoutState.SENT: [PayoutState.CONFIRMED, PayoutState.BOUNCED],
+        PayoutState.CONFIRMED: [PayoutState.BOUNCED],
     }
 )
 

@@ -15,6 +15,7 @@ ORDER = (
     "delivery",
     "settlement",
     "documents",
+    "banking",
     "ledger",
     "reports",
     "audit",

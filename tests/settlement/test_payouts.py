@@ -17,7 +17,7 @@ from market.ledger.models import Transfer
 from market.ledger.states import AccountKind, TransferKind
 from market.settlement.errors import PayoutHeld
 from market.settlement.models import Payout
-from market.settlement.services import bounce_payout, confirm_payout, run_settlement, send_payout
+from market.settlement.services import bounce_payout, confirm_payout, reconcile, run_settlement, send_payout
 from market.settlement.states import PayoutHold, PayoutState
 from tests import factories
 from tests.settlement.trades import accepted_orders, capture_orders, collected, market_with_fees
@@ -89,9 +89,17 @@ class TestConfirm:
         confirm_payout(actor=SYSTEM, payout_id=payout.id)
         with pytest.raises(IllegalTransition):
             confirm_payout(actor=SYSTEM, payout_id=payout.id)
+        assert payable(market) == 0
+
+    def test_a_confirmed_payment_may_come_back_days_later(self):
+        market = market_with_fees()
+        payout = payout_of(market)
+        confirm_payout(actor=SYSTEM, payout_id=payout.id)
+        again = bounce_payout(actor=SYSTEM, payout_id=payout.id, reason=REASON)
+        assert payable(market) == 8_934 and again.state == PayoutState.PENDING
         with pytest.raises(IllegalTransition):
             bounce_payout(actor=SYSTEM, payout_id=payout.id, reason=REASON)
-        assert payable(market) == 0
+        assert payable(market) == 8_934 and reconcile().is_clean
 
 
 @pytest.mark.django_db

@@ -1,5 +1,6 @@
 """Everything that settlement does, one public function a business act."""
 
+from market.settlement.services.bank_answers import confirm_payouts
 from market.settlement.services.books import Reconciliation, reconcile
 from market.settlement.services.capture import capture_many
 from market.settlement.services.fees import create_fee_schedule
@@ -13,6 +14,7 @@ __all__ = [
     "bounce_payout",
     "capture_many",
     "confirm_payout",
+    "confirm_payouts",
     "create_fee_schedule",
     "cutoff_due",
     "perform_run",

@@ -103,7 +103,7 @@ def send_payout(*, actor: Actor, payout_id: uuid.UUID) -> None:
 
 
 def confirm_payout(*, actor: Actor, payout_id: uuid.UUID) -> None:
-    """The bank says that the payment arrived. Raises ``IllegalTransition`` unless it was sent, ``NotFound``."""
+    """The bank says that the payment left. Raises ``IllegalTransition`` unless it was sent, ``NotFound``."""
     require_treasurer(actor)
     payout = _payout(payout_id)
     with transaction.atomic():
@@ -114,7 +114,7 @@ def confirm_payout(*, actor: Actor, payout_id: uuid.UUID) -> None:
 def bounce_payout(*, actor: Actor, payout_id: uuid.UUID, reason: str) -> Payout:
     """The bank returned the payment: the money is payable again, and another payout of the batch waits. Returns that.
 
-    Raises ``InvalidInput`` without a reason, ``IllegalTransition`` unless it was sent, ``NotFound``.
+    Raises ``InvalidInput`` without a reason, ``IllegalTransition`` unless it was sent or confirmed, ``NotFound``.
     """
     require_treasurer(actor)
     reason = reason.strip()

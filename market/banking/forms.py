@@ -1,0 +1,42 @@
+from django import forms
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextInputWidget
+
+from market.banking.models import BankStatement
+from market.workspaces.acts import ReasonForm
+
+
+class StatementForm(forms.ModelForm):
+    """The file that the bank gave."""
+
+    file = forms.FileField(
+        label=_("Statement"),
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".xml,text/xml,application/xml"}),
+        allow_empty_file=True,
+        help_text=_("ISO 20022 camt.053.001.08 or camt.053.001.02. What has been imported before stays as it is."),
+    )
+
+    class Meta:
+        model = BankStatement
+        fields = ()
+
+
+class BuyerForm(ReasonForm):
+    """Whose money it is, and how one knows."""
+
+    code = forms.CharField(
+        label=_("Remittance code of the buyer"),
+        max_length=32,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("As it stands on the buyer's wallet among the accounts."),
+    )
+    field_order = ("code", "reason")
+
+
+class PayoutForm(ReasonForm):
+    """Which payout it was, and how one knows."""
+
+    reference = forms.CharField(
+        label=_("Payment reference of the payout"), max_length=35, widget=UnfoldAdminTextInputWidget
+    )
+    field_order = ("reference", "reason")

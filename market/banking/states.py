@@ -1,0 +1,36 @@
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from market.kernel.states import TransitionTable
+
+
+class LineState(models.TextChoices):
+    """What became of a line. ``waiting`` is the operators' queue; all else is final."""
+
+    WAITING = "waiting", _("waits for a decision")
+    DEPOSITED = "deposited", _("deposited")
+    CONFIRMED = "confirmed", _("confirms a payout")
+    BOUNCED = "bounced", _("a payout came back")
+    RETURNED = "returned", _("to be returned to the sender")
+    RETURN_PAID = "return_paid", _("a return was paid")
+    SET_ASIDE = "set_aside", _("set aside")
+
+
+LINE_MOVES = TransitionTable({LineState.WAITING: [state for state in LineState if state != LineState.WAITING]})
+
+
+class Doubt(models.TextChoices):
+    """Why a line was not matched by itself."""
+
+    NO_CODE = "no_code", _("no remittance code and no payment reference")
+    MISSPELT = "misspelt", _("what looks like a remittance code is misspelt")
+    UNKNOWN_CODE = "unknown_code", _("no buyer has this remittance code")
+    SEVERAL = "several", _("more than one remittance code or payment reference")
+    CLOSED = "closed", _("the buyer's organisation is closed")
+    ALREADY_POSTED = "already_posted", _("another deposit has been booked under this bank reference")
+    UNKNOWN_REFERENCE = "unknown_reference", _("no payout has this payment reference")
+    AMOUNT = "amount", _("the amount is not the payout's")
+    NOT_SENT = "not_sent", _("the payout does not wait for the bank's word")
+    NOT_MARKED = "not_marked", _("it names a payout but is not marked as a returned payment")
+    DETAILS = "details", _("the details do not add up to the entry")
+    REVERSAL = "reversal", _("the bank takes back something that it booked before")
