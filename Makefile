@@ -16,7 +16,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DJANGO_SETTINGS_MODULE ?= settings.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test test-deep lint migrations messages bench bench-orders
+.PHONY: help install demo serve test test-deep lint migrations messages bench bench-orders bench-settlement
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -59,3 +59,6 @@ bench: install ## The measurements of docs, each against its yardstick
 
 bench-orders: install ## Orders over HTTP against pgbench on the same PostgreSQL
 	@$(SERVERS) python -m benchmarks orders $(ARGS)
+
+bench-settlement: install ## Bank statements and payment files, against lxml alone
+	@$(SERVERS) python -m benchmarks statements $(ARGS)

@@ -4,7 +4,7 @@ import argparse
 import importlib
 import sys
 
-NAMES = ["orders", "volume", "exports"]
+NAMES = ["orders", "volume", "exports", "statements"]
 
 
 def main() -> int:

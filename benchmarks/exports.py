@@ -49,7 +49,12 @@ def run(seconds: int) -> None:
 
 def ask(environment: dict[str, str], *arguments: object) -> dict:
     """What ``benchmarks.exporting`` says."""
-    command = [sys.executable, "-m", "benchmarks.exporting", *map(str, arguments)]
+    return ask_module("benchmarks.exporting", environment, *arguments)
+
+
+def ask_module(module: str, environment: dict[str, str], *arguments: object) -> dict:
+    """What a process of that module says in the end, as JSON."""
+    command = [sys.executable, "-m", module, *map(str, arguments)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(done.stderr)

@@ -154,6 +154,7 @@ def whole_trade(market: factories.Market) -> Order:
     vendor = factories.actor_of(market.lister)
     orders.propose_amendment(actor=vendor, order_id=order.id, licence="Internal use, subsidiaries included.")
     factories.api_client(market.lister)
+    banking.make_payment_file(actor=SYSTEM, cutoff=clock.business_midnight(clock.business_date()))
     ours = operator_organization().bank_account
     banking.import_statement(actor=SYSTEM, file=message([Entry(5_000, "Invoice 17")], account=ours))
     return order

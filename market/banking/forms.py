@@ -1,8 +1,12 @@
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminFileFieldWidget, UnfoldAdminTextInputWidget
 
-from market.banking.models import BankStatement
+from market.banking.models import BankStatement, PaymentFile
+from market.kernel import clock
+from market.settlement.services import cutoff_due
 from market.workspaces.acts import ReasonForm
 
 
@@ -40,3 +44,22 @@ class PayoutForm(ReasonForm):
         label=_("Payment reference of the payout"), max_length=35, widget=UnfoldAdminTextInputWidget
     )
     field_order = ("reference", "reason")
+
+
+class PaymentFileForm(forms.ModelForm):
+    """Which settlement run is to be paid."""
+
+    day = forms.DateField(
+        label=_("Settled before this day"),
+        widget=UnfoldAdminDateWidget,
+        help_text=_("The cutoff of the run, as its batches show it. Payouts that stand in a file are not paid again."),
+    )
+
+    class Meta:
+        model = PaymentFile
+        fields = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "day" in self.fields:
+            self.fields["day"].initial = clock.business_date(cutoff_due())

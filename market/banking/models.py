@@ -3,7 +3,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization, User
-from market.banking.states import Doubt, LineState
+from market.banking.states import Doubt, FileState, LineState
 from market.kernel import clock
 from market.kernel.identifiers import uuid7
 from market.kernel.money import CURRENCY
@@ -135,3 +135,74 @@ class BankLine(models.Model):
 
     def __str__(self) -> str:
         return self.bank_reference
+
+
+class PaymentFile(models.Model):
+    """WHY: what the bank was told to pay for one settlement run, in one message.
+
+    All that the file says is frozen here, in its payments and in their payouts, so that it can be written again, the
+    same to the byte (``file_sha256``), and no account number lies about in a file. A run has more than one file only
+    when payouts of it were sent after the first was made.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    cutoff = models.DateTimeField(_("cutoff"))
+    currency = models.CharField(_("currency"), max_length=3, default=CURRENCY)
+    number = models.PositiveIntegerField(_("number within the run"))
+    message_id = models.CharField(_("message"), max_length=35, unique=True)
+    execute_on = models.DateField(_("to be paid on"))
+    debtor_name = models.CharField(_("payer"), max_length=200)
+    debtor_account = models.CharField(_("payer's account"), max_length=34)
+    debtor_bic = models.CharField(_("payer's bank (BIC)"), max_length=11, blank=True)
+    payment_count = models.PositiveIntegerField(_("payments"))
+    total = models.BigIntegerField(_("total (fen)"))
+    file_sha256 = models.CharField(_("SHA-256 of the file"), max_length=64)
+    state = models.CharField(_("state"), max_length=16, choices=FileState, default=FileState.MADE)
+    made_by = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", verbose_name=_("made by"), db_index=False
+    )
+    made_at = models.DateTimeField(_("made"), default=clock.now)
+    handed_in_by = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", verbose_name=_("handed in by"), db_index=False
+    )
+    handed_in_at = models.DateTimeField(_("handed in"), null=True)
+
+    class Meta:
+        verbose_name = _("payment file")
+        verbose_name_plural = _("payment files")
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(fields=["cutoff", "currency", "number"], name="payment_file_once"),
+            models.CheckConstraint(
+                name="payment_file_pays", condition=Q(payment_count__gt=0, total__gt=0, number__gt=0)
+            ),
+            models.CheckConstraint(
+                name="payment_file_state_tells_the_rest",
+                condition=Q(state=FileState.MADE, handed_in_at=None)
+                | Q(state=FileState.HANDED_IN, handed_in_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.message_id
+
+
+class Payment(models.Model):
+    """WHY: says which payout stands in which payment file; a payout can stand in one only, so nothing is paid twice."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    file = models.ForeignKey(
+        PaymentFile, models.PROTECT, related_name="payments", verbose_name=_("payment file"), db_index=False
+    )
+    position = models.PositiveIntegerField(_("position"))
+    payout = models.OneToOneField(Payout, models.PROTECT, related_name="payment", verbose_name=_("payout"))
+    creditor_name = models.CharField(_("payee"), max_length=200)
+
+    class Meta:
+        verbose_name = _("payment")
+        verbose_name_plural = _("payments")
+        ordering = ("position",)
+        constraints = [models.UniqueConstraint(fields=["file", "position"], name="payment_position_once")]
+
+    def __str__(self) -> str:
+        return str(self.position)

@@ -1,6 +1,7 @@
 """Reads of what the bank said."""
 
 import uuid
+from collections.abc import Iterator
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -9,7 +10,7 @@ from django.utils.translation import gettext as _
 from accounts.selectors import operator_organization
 from market.banking.entries import plain_account
 from market.banking.errors import NoBankAccount
-from market.banking.models import BankLine, BankStatement
+from market.banking.models import BankLine, BankStatement, Payment, PaymentFile
 from market.kernel.errors import NotFound
 
 
@@ -37,3 +38,34 @@ def line(line_id: uuid.UUID) -> BankLine:
     if found is None:
         raise NotFound
     return found
+
+
+PAYMENTS_A_QUERY = 2_000
+
+
+def payment_files() -> QuerySet[PaymentFile]:
+    """Every payment file with who made it."""
+    return PaymentFile.objects.select_related("made_by", "handed_in_by")
+
+
+def payment_file(file_id: uuid.UUID) -> PaymentFile:
+    """One payment file. Raises ``NotFound``."""
+    found = payment_files().filter(id=file_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def payments_of(file: PaymentFile) -> Iterator[Payment]:
+    """The payments of a file with their payouts, by position, a slice a query: flat memory, and no cursor held open."""
+    last = 0
+    while True:
+        slice_ = list(
+            Payment.objects.select_related("payout")
+            .filter(file=file, position__gt=last)
+            .order_by("position")[:PAYMENTS_A_QUERY]
+        )
+        yield from slice_
+        if len(slice_) < PAYMENTS_A_QUERY:
+            return
+        last = slice_[-1].position

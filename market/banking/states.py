@@ -34,3 +34,13 @@ class Doubt(models.TextChoices):
     NOT_MARKED = "not_marked", _("it names a payout but is not marked as a returned payment")
     DETAILS = "details", _("the details do not add up to the entry")
     REVERSAL = "reversal", _("the bank takes back something that it booked before")
+
+
+class FileState(models.TextChoices):
+    """What became of a payment file at the bank."""
+
+    MADE = "made", _("made")
+    HANDED_IN = "handed_in", _("handed in at the bank")
+
+
+FILE_MOVES = TransitionTable({FileState.MADE: [FileState.HANDED_IN]})
