@@ -39,7 +39,7 @@ class Doubt(models.TextChoices):
 class FileState(models.TextChoices):
     """What became of a payment file at the bank."""
 
-    MADE = "made", _("made")
+    MADE = "made", _("ready for the bank")
     HANDED_IN = "handed_in", _("handed in at the bank")
 
 

@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
                 ('payment_count', models.PositiveIntegerField(verbose_name='payments')),
                 ('total', models.BigIntegerField(verbose_name='total (fen)')),
                 ('file_sha256', models.CharField(max_length=64, verbose_name='SHA-256 of the file')),
-                ('state', models.CharField(choices=[('made', 'made'), ('handed_in', 'handed in at the bank')], default='made', max_length=16, verbose_name='state')),
+                ('state', models.CharField(choices=[('made', 'ready for the bank'), ('handed_in', 'handed in at the bank')], default='made', max_length=16, verbose_name='state')),
                 ('made_at', models.DateTimeField(default=market.kernel.clock.now, verbose_name='made')),
                 ('handed_in_at', models.DateTimeField(null=True, verbose_name='handed in')),
                 ('handed_in_by', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='handed in by')),
