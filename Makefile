@@ -60,5 +60,5 @@ bench: install ## The measurements of docs, each against its yardstick
 bench-orders: install ## Orders over HTTP against pgbench on the same PostgreSQL
 	@$(SERVERS) python -m benchmarks orders $(ARGS)
 
-bench-settlement: install ## Bank statements and payment files, against lxml alone
-	@$(SERVERS) python -m benchmarks statements $(ARGS)
+bench-settlement: install ## Orders settled, bank statements, payment files, each against its yardstick; ORDERS=100000 for fewer
+	@$(SERVERS) python -m benchmarks settlement statements $(ARGS)

@@ -4,7 +4,7 @@ import argparse
 import importlib
 import sys
 
-NAMES = ["orders", "volume", "exports", "statements"]
+NAMES = ["orders", "volume", "exports", "settlement", "statements"]
 
 
 def main() -> int:

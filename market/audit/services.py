@@ -43,14 +43,15 @@ def event(
     )
 
 
-def insert_events_of(selection: str, parameters: dict[str, Any], *, name: str, actor: Actor, subject_type: str) -> int:
-    """Leave evidence of very many acts of one kind: a row of ``selection`` is an event. Returns how many.
+def events_of_set(name: str, *, actor: Actor, subject_type: str, source: str) -> tuple[str, dict[str, Any]]:
+    """SQL that leaves evidence of very many acts of one kind, an event for each row of ``source``, and its parameters.
 
-    ``selection`` is SQL of the caller's own and gives ``id`` (a fresh key), ``subject_id``, ``on_behalf_of_org_id``,
-    ``buyer_org_id``, ``vendor_org_id`` and ``payload`` (jsonb); ``parameters`` are its values by name.
+    ``source`` is a FROM item of the caller's own and gives ``id`` (a fresh key), ``subject_id``,
+    ``on_behalf_of_org_id``, ``buyer_org_id``, ``vendor_org_id`` and ``payload`` (jsonb, under the same rules as in
+    ``event``). The caller makes it a part of the act's own statement.
     """
     like = event(name, actor=actor, subject=(subject_type, uuid.UUID(int=0)))
-    # Only the selection is not of this module, and it comes from code.
+    # Only the source is not of this module, and it comes from code.
     statement = f"""
         INSERT INTO audit_auditevent
                (id, name, occurred_at, actor_user_id, actor_org_id, actor_role, actor_label, on_behalf_of_org_id,
@@ -59,10 +60,18 @@ def insert_events_of(selection: str, parameters: dict[str, Any], *, name: str, a
                %(event_actor_org_id)s::uuid, %(event_actor_role)s, %(event_actor_label)s, act.on_behalf_of_org_id,
                %(event_subject_type)s, act.subject_id, act.buyer_org_id, act.vendor_org_id, act.payload,
                %(event_request_id)s
-          FROM ({selection}) AS act
+          FROM {source} AS act
     """  # noqa: S608
     fields = ("name", "occurred_at", "actor_user_id", "actor_org_id", "actor_role", "actor_label", "subject_type")
-    shared = {f"event_{field}": getattr(like, field) for field in (*fields, "request_id")}
+    return statement, {f"event_{field}": getattr(like, field) for field in (*fields, "request_id")}
+
+
+def insert_events_of(selection: str, parameters: dict[str, Any], *, name: str, actor: Actor, subject_type: str) -> int:
+    """Leave evidence of very many acts of one kind: a row of ``selection`` is an event. Returns how many.
+
+    ``selection`` is SQL as ``events_of_set`` describes it; ``parameters`` are its values by name.
+    """
+    statement, shared = events_of_set(name, actor=actor, subject_type=subject_type, source=f"({selection})")
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters | shared)
         return cursor.rowcount

@@ -1,5 +1,6 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from market.kernel.states import TransitionTable
 
@@ -58,7 +59,7 @@ class DisputeState(models.TextChoices):
 
     AWAITING_ANSWER = "awaiting_answer", _("awaiting the vendor's answer")
     AWAITING_DECISION = "awaiting_decision", _("awaiting the operator's decision")
-    DECIDED = "decided", _("decided")
+    DECIDED = "decided", pgettext_lazy("dispute", "decided")
 
 
 DISPUTE_MOVES = TransitionTable(

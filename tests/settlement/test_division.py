@@ -3,7 +3,8 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from django.db import connection
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from market.kernel.money import BPS, MAX_AMOUNT
@@ -45,3 +46,14 @@ def test_known_divisions(gross, commission_bps, vat_bps, parts):
 def test_rates_that_leave_less_than_nothing_are_refused():
     with pytest.raises(ValueError, match="weights"):
         divide(100, commission_bps=9_999, vat_bps=600)
+
+
+@pytest.mark.django_db
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(gross=st.one_of(st.integers(0, 1_000), st.integers(0, MAX_AMOUNT)), rate=rates)
+def test_the_database_divides_in_the_same_way(gross, rate):
+    commission_bps, vat_bps = rate
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM settlement_divide(%s, %s, %s)", [gross, commission_bps, vat_bps])
+        (row,) = cursor.fetchall()
+    assert Division(*row) == divide(gross, commission_bps=commission_bps, vat_bps=vat_bps)

@@ -8,6 +8,8 @@ from django.test import Client
 
 from accounts.models import Membership, Organization
 from accounts.states import Role
+from market.kernel.money import MAX_AMOUNT
+from market.orders.models import SpendingLimit
 from market.outbox.models import Job
 from market.outbox.states import JobState
 from market.reports.services import request_report
@@ -52,6 +54,7 @@ def two_markets(db) -> TwoMarkets:
     for asker in (own.auditor, own.operator):
         request_report(actor=factories.actor_of(asker), exporter="events", parameters={})
     Job.objects.filter(kind="reports.export").update(state=JobState.DEAD)
+    SpendingLimit.objects.create(buyer_org=own.buyer, amount=MAX_AMOUNT)
     before = keys()
     other = factories.market()
     Organization.objects.filter(id=other.vendor.id).update(name="外地数据商")

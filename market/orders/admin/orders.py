@@ -6,21 +6,19 @@ from typing import Any
 from django.contrib.admin import display, register
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.timezone import localtime
-from django.utils.translation import gettext as plain_text
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from accounts.states import Role
-from market.kernel import clock, money
-from market.kernel.actors import SYSTEM, Actor
-from market.ledger.states import AccountKind, TransferKind
+from market.kernel import money
+from market.kernel.actors import Actor
 from market.orders import selectors, services
 from market.orders.admin.amendments import PROPOSE, amendment_lines
 from market.orders.admin.contracts import contract_lines
-from market.orders.models import Order
+from market.orders.admin.timeline import money_picture, timeline
+from market.orders.models import Dispute, Order
 from market.workspaces.acts import Act
 from market.workspaces.bases import OrganizationScopedAdmin, WorkspaceAdmin
 from market.workspaces.filters import BusinessDayFilter
@@ -47,7 +45,7 @@ class ReadOrders:
         "term_ends_on", "ends_on", "renews", "access_until", "suspended_at", "payment_due_at",
         "purpose", "client_reference", "terms_link", "amendment_lines", "money_lines", "placed_at", "delivered_at",
         "approval_due_at", "funds_due_at", "acceptance_due_at", "accepted_at", "delivery_tries", "failure_reason",
-        "refund_due_at", "closed_at", "history_lines", "id",
+        "refund_due_at", "closed_at", "dispute_link", "history_lines", "id",
     )  # fmt: skip
     readonly_fields = fields
 
@@ -95,51 +93,21 @@ class ReadOrders:
     def amendment_lines(self, order: Order) -> SafeString | str:
         return amendment_lines(self.admin_site, order)
 
-    @display(description=_("its money (yuan)"))
+    @display(description=_("dispute"))
+    def dispute_link(self, order: Order) -> SafeString | str:
+        dispute = Dispute.objects.filter(order=order).first()
+        if dispute is None:
+            return "-"
+        url = reverse(f"{self.admin_site.name}:orders_dispute_change", args=[dispute.id])
+        return format_html('<a class="text-link" href="{}">{}</a>', url, dispute.get_state_display())
+
+    @display(description=_("its money"))
     def money_lines(self, order: Order) -> SafeString:
-        sums = selectors.money_of(order)
-        names = {
-            "escrowed": _("put into escrow"),
-            "returned": _("returned to the buyer"),
-            "captured": _("captured for the vendor"),
-            "held": _("held in escrow"),
-        }
-        return facts((label, money.to_text(sums[name])) for name, label in names.items())
+        return money_picture(order)
 
     @display(description=_("what happened"))
     def history_lines(self, order: Order) -> SafeString:
-        return facts((moment_text(moment.at), story(moment)) for moment in selectors.timeline(order.reader, order))
-
-
-def facts(pairs) -> SafeString:
-    """Pairs of name and value, one line each."""
-    return format_html('<dl class="workspace-facts">{}</dl>', format_html_join("", "<dt>{}</dt><dd>{}</dd>", pairs))
-
-
-def moment_text(moment) -> str:
-    """A moment to the second in the exchange's own time zone."""
-    return localtime(moment, clock.BUSINESS_ZONE).strftime("%Y-%m-%d %H:%M:%S")
-
-
-PARTIES = {"buyer": _("buyer"), "vendor": _("vendor"), "exchange": _("exchange")}
-MOVEMENTS = {f"money.{kind}": kind.label for kind in TransferKind}
-ACCOUNTS = dict(AccountKind.choices)
-ROLES = dict(Role.choices)
-
-
-def story(moment: selectors.Moment) -> str:
-    """One line of history in words; the names of acts stay as they stand in the evidence."""
-    if moment.amount is not None:
-        return plain_text("%(name)s: %(yuan)s yuan from %(debit)s to %(credit)s") % {
-            "name": MOVEMENTS[moment.name],
-            "yuan": money.to_text(moment.amount),
-            "debit": ACCOUNTS[moment.debit],
-            "credit": ACCOUNTS[moment.credit],
-        }
-    actor = plain_text("by itself") if moment.actor == SYSTEM.label else moment.actor
-    who = [PARTIES[moment.party], ROLES.get(moment.role, moment.role), actor]
-    reason = moment.details.get("reason", "")
-    return f"{moment.name} · {' '.join(str(part) for part in who if part)}" + (f" · {reason}" if reason else "")
+        return timeline(order)
 
 
 def is_open(name: str):

@@ -1,17 +1,17 @@
 """Acceptance, by the buyer or by the end of the acceptance period, and the end of a trade."""
 
-import datetime
 import itertools
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import QuerySet
 
+from market.audit.services import events_of_set
 from market.kernel import clock
 from market.kernel.actors import SYSTEM, Actor
-from market.kernel.database import copy_together, insert_together
+from market.kernel.database import insert_together
 from market.kernel.errors import NotFound
-from market.kernel.locks import lock_in_order
 from market.orders.models import Order
 from market.orders.services.charging import due_at_acceptance
 from market.orders.services.steps import BATCH, AlsoInsert, evidence, lock_for_buyer, move
@@ -66,25 +66,44 @@ def _accept_batch() -> int:
     return len(overdue)
 
 
-def mark_settled(*, order_ids: Iterable[uuid.UUID]) -> int:
+SETTLE = """
+WITH wanted AS MATERIALIZED (
+    SELECT id, state FROM orders_order WHERE id IN (SELECT {wanted}) ORDER BY id FOR NO KEY UPDATE
+), settled AS (
+    UPDATE orders_order AS sale SET state = 'settled', closed_at = %(event_occurred_at)s
+      FROM wanted
+     WHERE sale.id = wanted.id AND sale.state = 'accepted'
+       AND NOT EXISTS (SELECT FROM wanted AS other WHERE other.state <> 'accepted')
+ RETURNING audit_uuid7() AS id, sale.id AS subject_id, sale.buyer_org_id AS on_behalf_of_org_id, sale.buyer_org_id,
+           sale.vendor_org_id,
+           jsonb_build_object('number', sale.number, 'amount', sale.amount, 'currency', sale.currency) AS payload
+), proof AS ({proof})
+SELECT (SELECT count(*) FROM wanted), (SELECT count(*) FROM settled),
+       (SELECT state FROM wanted WHERE state <> 'accepted' LIMIT 1)
+"""
+
+
+def mark_settled(*, order_ids: Collection[uuid.UUID] | QuerySet) -> int:
     """The vendor's share of these accepted orders is on its way, or there was none: the trades are closed.
 
-    All or none, in statements of ``BATCH`` orders; returns how many. Raises ``IllegalTransition`` for the first order
-    that is not accepted, ``NotFound`` when one does not exist.
+    ``order_ids`` may be a query for one column of keys, which then never leave the database. All or none, in one
+    statement; returns how many. Raises ``IllegalTransition`` when one is not accepted, ``NotFound`` when one of the
+    given keys does not exist.
     """
-    wanted = sorted(set(order_ids))
-    now = clock.now()
-    with transaction.atomic():
-        for start in range(0, len(wanted), BATCH):
-            _settle_batch(wanted[start : start + BATCH], now)
-    return len(wanted)
-
-
-def _settle_batch(order_ids: list[uuid.UUID], now: datetime.datetime) -> None:
-    orders = list(lock_in_order(Order.objects.filter(id__in=order_ids)))
-    if len(orders) != len(order_ids):
-        raise NotFound
-    for order in orders:
-        ORDER_MOVES.require(order.state, OrderState.SETTLED)
-    Order.objects.filter(id__in=order_ids, state=OrderState.ACCEPTED).update(state=OrderState.SETTLED, closed_at=now)
-    copy_together(evidence("order.settled", SYSTEM, order) for order in orders)
+    proof, parameters = events_of_set("order.settled", actor=SYSTEM, subject_type="order", source="settled")
+    if isinstance(order_ids, QuerySet):
+        wanted, given = order_ids.order_by().query.sql_with_params()
+        names = {f"wanted_{index}": value for index, value in enumerate(given)}
+        wanted = f"* FROM ({wanted}) AS asked" % tuple(f"%({name})s" for name in names)
+        expected = None
+    else:
+        wanted, names = "unnest(%(wanted)s::uuid[])", {"wanted": list(set(order_ids))}
+        expected = len(names["wanted"])
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(SETTLE.format(wanted=wanted, proof=proof), parameters | names)
+        found, settled, wrong_state = cursor.fetchone()
+        if expected is not None and found != expected:
+            raise NotFound
+        if wrong_state is not None:
+            raise ORDER_MOVES.illegal(wrong_state, OrderState.SETTLED)
+    return settled

@@ -29,7 +29,6 @@ from market.settlement.states import PayoutState
 
 SLICE_VENDORS = 200
 SLICE_CAPTURES = 20_000
-ORDERS_A_STATEMENT = 2_000
 
 DUE = """
 SELECT capture.vendor_org_id, count(*)
@@ -172,15 +171,7 @@ def _settle(actor: Actor, cutoff: datetime.datetime, vendor_ids: list[uuid.UUID]
 def _mark_orders(made: Sequence[SettlementBatch]) -> None:
     """The trades whose last charge is paid by these batches are over."""
     lines = BatchLine.objects.filter(batch__in=[batch.id for batch in made], capture__charge__is_final=True)
-    order_ids = lines.values_list("capture__order_id", flat=True).order_by("capture__order_id")
-    chunk: list[uuid.UUID] = []
-    for order_id in order_ids.iterator(chunk_size=ORDERS_A_STATEMENT):
-        chunk.append(order_id)
-        if len(chunk) == ORDERS_A_STATEMENT:
-            orders.mark_settled(order_ids=chunk)
-            chunk = []
-    if chunk:
-        orders.mark_settled(order_ids=chunk)
+    orders.mark_settled(order_ids=lines.values("capture__order_id"))
 
 
 def _pay(actor: Actor, made: Sequence[SettlementBatch]) -> tuple[int, int]:
