@@ -172,6 +172,11 @@ EXCHANGE_BANK_ACCOUNT = os.environ.get("EXCHANGE_BANK_ACCOUNT", "")
 # Of the bank that keeps it, as payment files name it; a bank that knows its customers needs none.
 EXCHANGE_BANK_BIC = os.environ.get("EXCHANGE_BANK_BIC", "")
 
+# --- Monitoring -------------------------------------------------------------------------------------------------------
+
+# Whoever sends it as a bearer token may read /metrics; without one the address does not exist.
+METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
+
 # --- People -----------------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"

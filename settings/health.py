@@ -1,5 +1,7 @@
-"""Two questions of a load balancer: does the process answer (/healthz), and can it do its work (/readyz)?"""
+"""Two questions of a load balancer: does the process answer (/healthz), and can it do its work (/readyz)? And one of a
+monitoring system that knows METRICS_TOKEN: what do you measure (/metrics)?"""
 
+import secrets
 from collections.abc import Callable
 
 import redis
@@ -9,6 +11,8 @@ from django.core.cache import cache
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from market.kernel import metrics
 
 log = structlog.get_logger(__name__)
 
@@ -46,11 +50,11 @@ PARTS: dict[str, Callable[[], None]] = {
 }
 
 
-def process() -> JsonResponse:
+def process(_request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "ok"})
 
 
-def ready() -> JsonResponse:
+def ready(_request: HttpRequest) -> HttpResponse:
     states = {}
     for name, check in PARTS.items():
         try:
@@ -64,11 +68,19 @@ def ready() -> JsonResponse:
     return JsonResponse({"status": "ok" if ok else "down", "parts": states}, status=200 if ok else 503)
 
 
+def measured(request: HttpRequest) -> HttpResponse:
+    """Figures for who brings the token; without one in the settings, the address does not exist."""
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if not settings.METRICS_TOKEN or not secrets.compare_digest(given.encode(), settings.METRICS_TOKEN.encode()):
+        return HttpResponse(status=404)
+    return HttpResponse(metrics.exposition(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
 class Probes:
     """Answers before any other middleware: a probe comes by address, without TLS, every few seconds; it is not to be
     refused for its Host header, nor redirected, nor logged."""
 
-    ANSWERS = {"/healthz": process, "/readyz": ready}
+    ANSWERS = {"/healthz": process, "/readyz": ready, "/metrics": measured}
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -77,6 +89,6 @@ class Probes:
         answer = self.ANSWERS.get(request.path_info)
         if answer is None:
             return self.get_response(request)
-        response = answer()
+        response = answer(request)
         response["Cache-Control"] = "no-store"
         return response

@@ -21,7 +21,7 @@ from market.orders import services as orders
 from market.orders.models import Dispute, DisputeEvidence, Order
 from market.orders.states import DisputeReason, DisputeState, EvidenceKind, Verdict
 from market.settlement import services as settlement
-from market.settlement.models import FeeSchedule
+from market.settlement.models import DayClose, FeeSchedule, PayoutStop, ReconciliationReport
 from tests import factories
 from tests.banking.messages import Entry, message
 
@@ -89,6 +89,24 @@ def decided_dispute(order: Order) -> list[Dispute | DisputeEvidence]:
     return [dispute, known]
 
 
+def closed_yesterday(market: factories.Market) -> None:
+    """The rows that a close of day with drift leaves, once in a database; its stop is lifted again."""
+    day = clock.business_date() - datetime.timedelta(days=1)
+    if DayClose.objects.filter(day=day).exists():
+        return
+    report = ReconciliationReport(at=clock.now(), seconds=1, looked_at=1, drifted=1, findings=[])
+    stop = PayoutStop(
+        report=report,
+        explanation="A test.",
+        explained_by=market.operator.user,
+        explained_at=clock.now(),
+        lift_reason="A test.",
+        lifted_by=market.auditor.user,
+        lifted_at=clock.now(),
+    )
+    insert_together(report, DayClose(day=day, report=report), stop)
+
+
 def whole_trade(market: factories.Market) -> Order:
     """One settled order with a row in every table a trade leaves something in."""
     with clock.frozen_at(clock.now() - datetime.timedelta(days=3)):
@@ -149,6 +167,7 @@ def whole_trade(market: factories.Market) -> Order:
     )
     insert_together(entitlement, delivery, receipt, review, approval, profile, subscription, period)
     insert_together(decided_dispute(order))
+    closed_yesterday(market)
     buyer = factories.actor_of(market.purchaser)
     negotiation.ask(actor=buyer, product_id=order.product_id, purpose="Research", message="A price for ten?")
     vendor = factories.actor_of(market.lister)

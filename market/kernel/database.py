@@ -16,8 +16,9 @@ from market.kernel.states import TransitionTable
 
 
 @contextlib.contextmanager
-def one_moment() -> Iterator[None]:
-    """Let every query of the block see the database as it was at one moment: a read-only, repeatable-read transaction.
+def one_moment(*, read_only: bool = True) -> Iterator[None]:
+    """Let every query of the block see the database as it was at one moment: a repeatable-read transaction, in which
+    nothing can be written unless ``read_only`` is False.
 
     Inside a caller's transaction they see what that sees.
     """
@@ -26,7 +27,8 @@ def one_moment() -> Iterator[None]:
         return
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            mode = "READ ONLY" if read_only else "READ WRITE"
+            cursor.execute(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, {mode}")
         yield
 
 

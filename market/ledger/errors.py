@@ -25,3 +25,19 @@ class AlreadyPosted(BusinessError):
     code = "already_posted"
     status = 409
     title = _("This has already been posted")
+
+
+class DayClosed(BusinessError):
+    """The transfer would be posted into a business day whose books are closed."""
+
+    code = "day_closed"
+    status = 409
+    title = _("The books of that day are closed")
+
+
+class BooksBusy(BusinessError):
+    """Postings that began before the day was closed have not ended yet."""
+
+    code = "books_busy"
+    status = 409
+    title = _("Postings of that day are still under way")

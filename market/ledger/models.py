@@ -1,6 +1,7 @@
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import Organization
 from market.kernel import clock
@@ -102,3 +103,49 @@ class Transfer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.amount} {self.currency}"
+
+
+class ClosedDay(models.Model):
+    """WHY: from ``closed_at`` on no transfer may be posted into this business day or an earlier one (a trigger sees to
+    it): what was summed up to ``ends_at``, its midnight in Asia/Shanghai, stays what it is. ``snapshots_at`` is filled
+    when the balances at its end have been kept.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    day = models.DateField(_("business day"), unique=True)
+    ends_at = models.DateTimeField(_("ends"), unique=True)
+    closed_at = models.DateTimeField(pgettext_lazy("time", "closed"), default=clock.now)
+    snapshots_at = models.DateTimeField(_("balances kept"), null=True)
+
+    class Meta:
+        verbose_name = _("closed day")
+        verbose_name_plural = _("closed days")
+        ordering = ("-day",)
+
+    def __str__(self) -> str:
+        return self.day.isoformat()
+
+
+class BalanceSnapshot(models.Model):
+    """WHY: what an unguarded account held at the end of a closed day, so that its balance is this and the transfers
+    since, however long its history. An account on which nothing moved keeps its earlier snapshot. Append-only.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    # Without an index of its own: the constraint on account and day serves.
+    account = models.ForeignKey(
+        Account, models.PROTECT, related_name="snapshots", verbose_name=_("account"), db_index=False
+    )
+    day = models.DateField(_("business day"))
+    ends_at = models.DateTimeField(_("ends"))
+    balance = models.BigIntegerField(_("balance (fen)"))
+    created_at = models.DateTimeField(_("created"), default=clock.now)
+
+    class Meta:
+        verbose_name = _("balance at the end of a day")
+        verbose_name_plural = _("balances at the end of a day")
+        ordering = ("-day", "-id")
+        constraints = [models.UniqueConstraint(fields=["account", "day"], name="balance_snapshot_once")]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.day}"

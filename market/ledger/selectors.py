@@ -13,8 +13,10 @@ from market.kernel import clock
 from market.kernel.actors import SYSTEM, Actor
 from market.kernel.errors import NotFound
 from market.kernel.money import CURRENCY
-from market.ledger.models import Account, Transfer
+from market.ledger.models import Account, BalanceSnapshot, Transfer
 from market.ledger.states import GUARDED
+
+THE_BEGINNING = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 
 _SEE_ALL = frozenset({Capacity.OPERATOR, Capacity.REGULATOR})
 
@@ -70,8 +72,8 @@ def accounts_visible_to(actor: Actor) -> QuerySet[Account]:
     """Accounts with their organisation and ``amount``, the balance in fen.
 
     An organisation sees its own guarded accounts; the commission and VAT taken from it belong to the operator.
-    Auditors and operators see all: the balance of an unguarded account is the sum of its transfers, computed only for
-    the rows of the page.
+    Auditors and operators see all: the balance of an unguarded account is its last snapshot and the transfers since,
+    computed only for the rows of the page.
     """
     accounts = Account.objects.select_related("organization").annotate(amount=_balance())
     if sees_all_money(actor):
@@ -80,14 +82,23 @@ def accounts_visible_to(actor: Actor) -> QuerySet[Account]:
 
 
 def _balance() -> Case:
-    by_transfers = _total("credit_account") - _total("debit_account")
-    return Case(When(balance__isnull=False, then=F("balance")), default=by_transfers, output_field=BigIntegerField())
+    """What is kept; of an unguarded account its last snapshot and the transfers since, so that no history is read."""
+    since = _total("credit_account") - _total("debit_account")
+    kept = Coalesce(Subquery(_snapshots("pk").values("balance")[:1]), Value(0), output_field=BigIntegerField())
+    return Case(When(balance__isnull=False, then=F("balance")), default=kept + since, output_field=BigIntegerField())
 
 
 def _total(side: str) -> Coalesce:
-    rows = Transfer.objects.filter(**{side: OuterRef("pk")}).order_by().values(side)
-    total = Subquery(rows.annotate(total=Cast(Sum("amount"), BigIntegerField())).values("total"))
+    ends = Subquery(_snapshots(OuterRef("pk")).values("ends_at")[:1])
+    rows = Transfer.objects.filter(**{side: OuterRef("pk")}, posted_at__gte=Coalesce(ends, Value(THE_BEGINNING)))
+    total = Subquery(
+        rows.order_by().values(side).annotate(total=Cast(Sum("amount"), BigIntegerField())).values("total")
+    )
     return Coalesce(total, Value(0), output_field=BigIntegerField())
+
+
+def _snapshots(account: str | OuterRef) -> QuerySet[BalanceSnapshot]:
+    return BalanceSnapshot.objects.filter(account=OuterRef(account)).order_by("-day")
 
 
 def transfers_visible_to(actor: Actor) -> QuerySet[Transfer]:

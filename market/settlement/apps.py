@@ -12,4 +12,5 @@ class SettlementConfig(AppConfig):
     def ready(self) -> None:
         """Handlers and panels need models, which exist only now."""
         import_module("market.settlement.handlers")
+        import_module("market.settlement.metrics")
         import_module("market.settlement.panels")

@@ -10,6 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from market.orders.states import HOLDS_ESCROW
+from market.settlement.book_checks import SNAPSHOTS
 from market.settlement.order_checks import ESCROW, LINES, ORDERS, PARTIES
 
 
@@ -253,6 +254,12 @@ CHECKS = (
         _("A guarded balance is the sum of its transfers, and not below zero"),
         "SELECT count(*) FROM ledger_account WHERE balance IS NOT NULL",
         BALANCES,
+    ),
+    Check(
+        "snapshots",
+        _("A balance kept at the end of a day is the sum of the transfers before"),
+        "SELECT count(*) FROM ledger_balancesnapshot",
+        SNAPSHOTS,
     ),
     Check("routes", _("Money takes the way its kind allows"), "SELECT count(*) FROM ledger_transfer", ROUTES),
     Check(

@@ -25,3 +25,27 @@ class PayoutHeld(BusinessError):
     code = "payout_held"
     status = 409
     title = _("The payout cannot be sent")
+
+
+class PayoutsStopped(BusinessError):
+    """The books do not add up, so no payment leaves until two operators have dealt with it; carries ``stop``."""
+
+    code = "payouts_stopped"
+    status = 409
+    title = _("Payments to vendors are stopped")
+
+
+class StopNotExplained(BusinessError):
+    """Nobody has explained the drift yet, or it was found again after the explanation."""
+
+    code = "stop_not_explained"
+    status = 409
+    title = _("The drift is not explained yet")
+
+
+class SamePerson(BusinessError):
+    """The act needs a second person, and this is the first."""
+
+    code = "same_person"
+    status = 403
+    title = _("This needs another person")

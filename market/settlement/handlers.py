@@ -2,6 +2,7 @@
 
 import functools
 
+from market.kernel.actors import SYSTEM
 from market.orders import jobs as orders
 from market.outbox.models import Job
 from market.outbox.registry import Handler, register
@@ -20,5 +21,18 @@ def run(job: Job) -> None:
     finish(job)
 
 
+def close(job: Job) -> None:
+    """Close the books. The job ends in the transaction that keeps the report, and is nobody else's meanwhile."""
+    services.perform_close(job.key, in_transaction=functools.partial(renew, job))
+    finish(job)
+
+
+def check(job: Job) -> None:
+    """Look at the books and keep what is found."""
+    services.check_books(actor=SYSTEM, in_transaction=functools.partial(finish, job))
+
+
 register(orders.CAPTURE, Handler(perform=capture))
 register(jobs.RUN, Handler(perform=run, is_long=True))
+register(jobs.CLOSE, Handler(perform=close, is_long=True))
+register(jobs.CHECK, Handler(perform=check, is_long=True))

@@ -14,7 +14,9 @@ from market.kernel.actors import Actor
 from market.ledger.models import Account
 from market.ledger.states import AccountKind
 from market.settlement.models import Payout, SettlementBatch
+from market.settlement.selectors import last_close, last_report, open_stop
 from market.settlement.states import PayoutState
+from market.workspaces import notices
 from market.workspaces.access import Workspace
 from market.workspaces.dashboard import Chart, Figure, Number, Panel, register, yuan
 
@@ -63,6 +65,37 @@ def own(actor: Actor) -> Iterator[Figure]:
         yield from _figures("vendor", actor.organization_id)
 
 
+def books(site: str) -> Panel:
+    """Whether the books add up, for those who run or audit the exchange: two queries."""
+
+    def panel(actor: Actor) -> Iterator[Figure]:
+        report, close = last_report(), last_close()
+        if report is None:
+            return
+        value = _("Every fen adds up") if report.is_clean else _("Drift")
+        note = _("closed up to %(day)s") % {"day": close.day} if close else ""
+        url = reverse(f"{site}:settlement_reconciliationreport_change", args=[report.id])
+        yield Number(_("Books"), str(value), note, url=url, icon="balance")
+
+    return panel
+
+
+def stop_notice(site: str) -> notices.Source:
+    """The banner that shows while payments to vendors are stopped: one query."""
+
+    def source(actor: Actor) -> Iterator[notices.Notice]:
+        stop = open_stop()
+        if stop is not None:
+            url = reverse(f"{site}:settlement_payoutstop_change", args=[stop.id])
+            text = _("The books do not add up: payments to vendors are stopped since %(day)s.") % {"day": stop}
+            yield notices.Notice(text, url)
+
+    return source
+
+
+for _workspace, _site in ((Workspace.OPERATOR, "operator"), (Workspace.AUDITOR, "auditor")):
+    register(_workspace, books(_site))
+    notices.register(_workspace, stop_notice(_site))
 register(Workspace.OPERATOR, everything("operator"))
 register(Workspace.AUDITOR, everything("auditor"))
 register(Workspace.VENDOR, own)

@@ -9,7 +9,16 @@ from accounts.states import Capacity
 from market.kernel.actors import SYSTEM, Actor
 from market.kernel.errors import NotFound
 from market.settlement.errors import NoFeeSchedule
-from market.settlement.models import BatchLine, Capture, FeeSchedule, Payout, SettlementBatch
+from market.settlement.models import (
+    BatchLine,
+    Capture,
+    DayClose,
+    FeeSchedule,
+    Payout,
+    PayoutStop,
+    ReconciliationReport,
+    SettlementBatch,
+)
 
 _SEE_ALL = frozenset({Capacity.OPERATOR, Capacity.REGULATOR})
 
@@ -69,3 +78,18 @@ def payout_visible_to(actor: Actor, payout_id: uuid.UUID) -> Payout:
     if found is None:
         raise NotFound
     return found
+
+
+def open_stop() -> PayoutStop | None:
+    """What keeps every payment from leaving now, if anything does; one look at an index of at most one row."""
+    return PayoutStop.objects.filter(lifted_at=None).first()
+
+
+def last_report() -> ReconciliationReport | None:
+    """The latest look at the books."""
+    return ReconciliationReport.objects.order_by("-id").first()
+
+
+def last_close() -> DayClose | None:
+    """The latest business day that was closed."""
+    return DayClose.objects.select_related("report").order_by("-day").first()

@@ -12,6 +12,16 @@ def ask_for_run() -> None:
     services.ask_for_run()
 
 
-# Hourly although one job a day is made: a beat that slept through the night still settles in the morning. A quarter
-# past, so that captures begun before midnight have ended.
-BEAT_SCHEDULE = {"settlement.ask_for_run": {"task": "settlement.ask_for_run", "schedule": crontab(minute=15)}}
+@shared_task(name="settlement.ask_for_close", ignore_result=True)
+def ask_for_close() -> None:
+    """See to it that there is a job that closes yesterday, and every day that was missed."""
+    services.ask_for_close()
+
+
+# Hourly although one job a day is made: a beat that slept through the night still closes and settles in the morning.
+# The close comes first, so that drift stops that day's payments; a quarter past, so that captures begun before midnight
+# have ended.
+BEAT_SCHEDULE = {
+    "settlement.ask_for_close": {"task": "settlement.ask_for_close", "schedule": crontab(minute=5)},
+    "settlement.ask_for_run": {"task": "settlement.ask_for_run", "schedule": crontab(minute=15)},
+}

@@ -23,6 +23,7 @@ from market.workspaces import dashboard
 from market.workspaces.access import Workspace
 from market.workspaces.forms import SignInForm
 from market.workspaces.navigation import sidebar
+from market.workspaces.notices import notices
 from market.workspaces.theme import accent
 
 NO_ROUTE = "view_on_site"
@@ -128,6 +129,7 @@ class WorkspaceSite(UnfoldAdminSite):
             "colors": context["colors"] | {"primary": accent(self.workspace)},
             "styles": [*context["styles"], static("workspaces/workspaces.css")],
             "actor": self.find_actor(request),
+            "notices": notices(self.workspace, self.find_actor(request)),
             "workspaces": [
                 {"title": site.site_title, "url": reverse(f"{site.name}:index")} for site in SITES if site is not self
             ],

@@ -37,7 +37,8 @@ class TestClean:
         assert set(Payout.objects.values_list("state", flat=True)) == set(PayoutState)
         report = reconcile()
         assert report.is_clean
-        assert all(finding.looked_at for finding in report.findings)
+        # No day has been closed yet.
+        assert {finding.check.name for finding in report.findings if not finding.looked_at} == {"snapshots"}
 
     def test_only_the_first_drifts_are_carried_but_all_are_counted(self):
         market = market_with_fees(funds=1_000_000)
@@ -110,5 +111,5 @@ class TestMeanwhile:
     def test_it_cannot_write(self):
         """The look at the books is read-only in the database itself."""
         factories.organization("buyer")
-        with pytest.raises(InternalError, match="read-only"), books._one_moment():
+        with pytest.raises(InternalError, match="read-only"), books.one_moment():
             Account.objects.update(version=F("version") + 1)

@@ -3,20 +3,37 @@
 from market.settlement.services.bank_answers import confirm_payouts
 from market.settlement.services.books import Reconciliation, reconcile
 from market.settlement.services.capture import capture_many
+from market.settlement.services.closing import (
+    ask_for_check,
+    ask_for_close,
+    check_books,
+    close_day,
+    day_to_close,
+    perform_close,
+)
 from market.settlement.services.fees import create_fee_schedule
 from market.settlement.services.payouts import bounce_payout, confirm_payout, send_payout
 from market.settlement.services.run import SettlementRun, ask_for_run, cutoff_due, perform_run, run_settlement
+from market.settlement.services.stops import explain_stop, lift_stop
 
 __all__ = [
     "Reconciliation",
     "SettlementRun",
+    "ask_for_check",
+    "ask_for_close",
     "ask_for_run",
     "bounce_payout",
     "capture_many",
+    "check_books",
+    "close_day",
     "confirm_payout",
     "confirm_payouts",
     "create_fee_schedule",
     "cutoff_due",
+    "day_to_close",
+    "explain_stop",
+    "lift_stop",
+    "perform_close",
     "perform_run",
     "reconcile",
     "run_settlement",

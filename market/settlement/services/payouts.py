@@ -20,8 +20,9 @@ from market.ledger.models import Account, Transfer
 from market.ledger.selectors import account
 from market.ledger.services import posting, transfer
 from market.ledger.states import AccountKind, TransferKind
-from market.settlement.errors import PayoutHeld
+from market.settlement.errors import PayoutHeld, PayoutsStopped
 from market.settlement.models import Payout, SettlementBatch
+from market.settlement.selectors import open_stop
 from market.settlement.states import PAYOUT_MOVES, PayoutHold, PayoutState
 
 MAX_REASON = 2000
@@ -31,6 +32,14 @@ def require_treasurer(actor: Actor) -> None:
     """Raise ``Forbidden`` unless the actor handles the exchange's money."""
     actor.require_role(Role.OPERATOR, Role.FINANCE)
     actor.require_capacity(Capacity.OPERATOR)
+
+
+def require_no_stop() -> None:
+    """Raise ``PayoutsStopped`` while the books do not add up: no payment leaves then, the database refuses too."""
+    stop = open_stop()
+    if stop is not None:
+        text = _("The books do not add up. One operator explains the drift and another lifts the stop; then try again.")
+        raise PayoutsStopped(text, stop=str(stop.id))
 
 
 def new_payout(batch: SettlementBatch) -> Payout:
@@ -81,11 +90,12 @@ def leave(actor: Actor, payout: Payout, payable: Account, bank: Account) -> tupl
 def send_payout(*, actor: Actor, payout_id: uuid.UUID) -> None:
     """Send a pending payment to the bank account the vendor has now.
 
-    Raises ``PayoutHeld`` when the vendor has none or is not verified, ``IllegalTransition`` when it has been sent,
-    ``NotFound``.
+    Raises ``PayoutsStopped`` while the books do not add up, ``PayoutHeld`` when the vendor has none or is not verified,
+    ``IllegalTransition`` when it has been sent, ``NotFound``.
     """
     require_treasurer(actor)
     payout = _payout(payout_id)
+    require_no_stop()
     payable = payables([payout.vendor_org_id])[payout.vendor_org_id, payout.currency]
     hold = hold_on(payable.organization)
     if hold is not None and payout.state == PayoutState.PENDING:

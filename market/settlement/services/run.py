@@ -5,6 +5,7 @@ import datetime
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 
+import structlog
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
@@ -24,8 +25,19 @@ from market.settlement import jobs
 from market.settlement.business_days import cutoff_day
 from market.settlement.locks import alone
 from market.settlement.models import BatchLine, SettlementBatch
-from market.settlement.services.payouts import bank_account, hold_on, leave, new_payout, payables, require_treasurer
+from market.settlement.selectors import open_stop
+from market.settlement.services.payouts import (
+    bank_account,
+    hold_on,
+    leave,
+    new_payout,
+    payables,
+    require_no_stop,
+    require_treasurer,
+)
 from market.settlement.states import PayoutState
+
+logger = structlog.get_logger(__name__)
 
 SLICE_VENDORS = 200
 SLICE_CAPTURES = 20_000
@@ -104,7 +116,8 @@ def run_settlement(
     a slice a transaction, ``heartbeat`` is called before each: a run that dies is finished by the next one. Again, or
     twice at once, with the same cutoff: nothing new.
 
-    Raises ``InvalidInput`` for a cutoff that has not come yet, ``Forbidden``.
+    Raises ``PayoutsStopped`` while the books do not add up, ``InvalidInput`` for a cutoff that has not come yet,
+    ``Forbidden``.
     """
     require_treasurer(actor)
     if cutoff > clock.now():
@@ -114,6 +127,7 @@ def run_settlement(
         heartbeat()
         with posting(), transaction.atomic():
             alone("run")
+            require_no_stop()
             done += _settle(actor, cutoff, vendor_ids)
     return done
 
@@ -126,9 +140,15 @@ def ask_for_run() -> None:
         Job.objects.bulk_create([wanted], ignore_conflicts=True)
 
 
-def perform_run(day: str, heartbeat: Callable[[], object]) -> SettlementRun:
-    """What the job asks for: settle what was captured before ``day`` (ISO 8601, Asia/Shanghai)."""
-    cutoff = clock.business_midnight(datetime.date.fromisoformat(day))
+def perform_run(key: str, heartbeat: Callable[[], object]) -> SettlementRun:
+    """What the job asks for: settle what was captured before the day that its key begins with (Asia/Shanghai).
+
+    Nothing while payments are stopped: whoever lifts the stop asks for another run.
+    """
+    cutoff = clock.business_midnight(datetime.date.fromisoformat(key.partition(":")[0]))
+    if open_stop() is not None:
+        logger.warning("settlement.run_skipped", key=key, reason="payouts are stopped")
+        return SettlementRun(cutoff)
     return run_settlement(actor=SYSTEM, cutoff=cutoff, heartbeat=heartbeat)
 
 

@@ -1,0 +1,249 @@
+"""python -m benchmarks.reconciling HOW [ORDERS]: one process of the measurement of reconciliation; prints JSON."""
+
+import datetime
+import json
+import resource
+import sys
+import time
+
+import django
+from django.core.management import call_command
+
+django.setup()
+
+from django.db import connection  # noqa: E402  (models exist only now)
+
+from market.kernel import clock  # noqa: E402
+from market.ledger.models import Transfer  # noqa: E402
+from market.ledger.services import close_books  # noqa: E402
+from market.settlement.services import books  # noqa: E402
+from tests import factories, trades  # noqa: E402
+
+VENDORS, BUYERS, DAYS = 1_032, 2_000, 30
+
+# Every 20th order was cancelled and every 50th is paid and waits; the rest is captured, and settled but for today's.
+# Amounts are multiples of 106.00, which 5 % and 6 % divide without a remainder.
+PLAN = """
+CREATE UNLOGGED TABLE plan AS
+SELECT n, n %% %(vendors)s + 1 AS vendor, (n * 48271::bigint) %% %(buyers)s + 1 AS buyer,
+       10600 * (1 + n * 7919::bigint %% 97) AS amount, n * %(days)s / (%(orders)s + 1) AS day,
+       CASE WHEN n %% 20 = 0 THEN 'cancelled' WHEN n %% 50 = 1 THEN 'paid'
+            WHEN n * %(days)s / (%(orders)s + 1) = %(days)s - 1 THEN 'accepted' ELSE 'settled' END AS state,
+       settlement_uuid7() AS id, settlement_uuid7() AS charge, settlement_uuid7() AS capture,
+       %(first)s + (n * %(days)s / (%(orders)s + 1)) * interval '1 day' + n %% 80000 * interval '1 second' AS at
+  FROM generate_series(1, %(orders)s) AS n;
+CREATE UNLOGGED TABLE party AS
+SELECT kind, n, settlement_uuid7() AS id
+  FROM (VALUES ('vendor', %(vendors)s), ('buyer', %(buyers)s)) AS kinds (kind, most), generate_series(1, most) AS n;
+ANALYZE plan, party;
+INSERT INTO accounts_organization
+SELECT made.*
+  FROM party
+  JOIN accounts_organization AS model ON model.id = CASE party.kind WHEN 'vendor' THEN %(vendor)s ELSE %(buyer)s END,
+       jsonb_populate_record(model, jsonb_build_object('id', party.id, 'name', party.kind || party.n,
+                                                       'uscc', CASE party.kind WHEN 'vendor' THEN '91' ELSE '92' END
+                                                               || lpad(party.n::text, 16, '0'))) AS made;
+INSERT INTO ledger_account
+SELECT made.*
+  FROM party
+  JOIN ledger_account AS model
+    ON model.organization_id = CASE party.kind WHEN 'vendor' THEN %(vendor)s ELSE %(buyer)s END,
+       jsonb_populate_record(model, jsonb_build_object(
+           'id', settlement_uuid7(), 'organization_id', party.id, 'balance', 0 * model.balance,
+           'remittance_code', CASE model.kind WHEN 'wallet' THEN 'B' || lpad(party.n::text, 10, '0') END)) AS made;
+CREATE UNLOGGED TABLE place AS
+SELECT party.kind AS party, party.n, account.kind, account.id, account.organization_id AS organization
+  FROM party JOIN ledger_account AS account ON account.organization_id = party.id;
+ANALYZE place
+"""
+ROWS = """
+INSERT INTO orders_order
+SELECT made.*
+  FROM plan
+  JOIN party AS buyer ON (buyer.kind, buyer.n) = ('buyer', plan.buyer)
+  JOIN party AS vendor ON (vendor.kind, vendor.n) = ('vendor', plan.vendor)
+  JOIN orders_order AS model ON model.id = %(order)s,
+       jsonb_populate_record(model, jsonb_build_object(
+           'id', plan.id, 'number', 'QSR' || plan.n, 'client_reference', 'R-' || plan.n, 'amount', plan.amount,
+           'state', plan.state, 'buyer_org_id', buyer.id, 'vendor_org_id', vendor.id, 'placed_at', plan.at)) AS made;
+INSERT INTO orders_charge
+SELECT made.*
+  FROM plan
+  JOIN party AS vendor ON (vendor.kind, vendor.n) = ('vendor', plan.vendor)
+  JOIN orders_charge AS model ON model.order_id = %(order)s,
+       jsonb_populate_record(model, jsonb_build_object(
+           'id', plan.charge, 'order_id', plan.id, 'vendor_org_id', vendor.id, 'amount', plan.amount)) AS made
+ WHERE plan.state IN ('accepted', 'settled');
+INSERT INTO settlement_capture
+SELECT made.*
+  FROM plan
+  JOIN party AS vendor ON (vendor.kind, vendor.n) = ('vendor', plan.vendor)
+  JOIN settlement_capture AS model ON model.order_id = %(order)s,
+       jsonb_populate_record(model, jsonb_build_object(
+           'id', plan.capture, 'charge_id', plan.charge, 'order_id', plan.id, 'vendor_org_id', vendor.id,
+           'gross', plan.amount, 'commission', plan.amount / 20, 'vat', plan.amount / 106 * 6,
+           'net', plan.amount - plan.amount / 20 - plan.amount / 106 * 6,
+           'captured_at', plan.at + interval '1 hour')) AS made
+ WHERE plan.state IN ('accepted', 'settled');
+INSERT INTO audit_auditevent (id, name, occurred_at, actor_role, actor_label, subject_type, subject_id, payload,
+                              request_id)
+SELECT settlement_uuid7(), event.name, plan.at, '', 'system', 'order', plan.id, event.payload, ''
+  FROM plan,
+       LATERAL (VALUES ('order.placed', jsonb_build_object('amount', amount)),
+                       ('order.captured', jsonb_build_object(
+                           'gross', amount, 'net', amount - amount / 20 - amount / 106 * 6,
+                           'commission', amount / 20, 'vat', amount / 106 * 6))) AS event (name, payload)
+ WHERE event.name = 'order.placed' OR state IN ('accepted', 'settled');
+INSERT INTO ledger_transfer (id, tx_id, debit_account_id, credit_account_id, amount, currency, kind, subject_type,
+                             subject_id, business_key, posted_at)
+SELECT settlement_uuid7(), plan.capture, debit.id, credit.id, leg.part, 'CNY', leg.kind, 'order', plan.id,
+       'order:' || plan.id || leg.key, plan.at + leg.later
+  FROM plan,
+       LATERAL (
+           VALUES ('escrow', 'buyer', 'wallet', buyer, 'buyer', 'escrow', buyer, amount, ':escrow', interval '0'),
+                  ('release', 'buyer', 'escrow', buyer, 'buyer', 'wallet', buyer, amount, ':release',
+                   interval '1 minute'),
+                  ('capture_net', 'buyer', 'escrow', buyer, 'vendor', 'payable', vendor,
+                   amount - amount / 20 - amount / 106 * 6, ':capture:whole:net', interval '1 hour'),
+                  ('capture_commission', 'buyer', 'escrow', buyer, 'vendor', 'commission', vendor, amount / 20,
+                   ':capture:whole:commission', interval '1 hour'),
+                  ('capture_vat', 'buyer', 'escrow', buyer, 'vendor', 'vat', vendor, amount / 106 * 6,
+                   ':capture:whole:vat', interval '1 hour')
+       ) AS leg (kind, from_party, from_kind, from_n, to_party, to_kind, to_n, part, key, later)
+  JOIN place AS debit ON (debit.party, debit.kind, debit.n) = (leg.from_party, leg.from_kind, leg.from_n)
+  JOIN place AS credit ON (credit.party, credit.kind, credit.n) = (leg.to_party, leg.to_kind, leg.to_n)
+ WHERE CASE leg.kind WHEN 'escrow' THEN true WHEN 'release' THEN state = 'cancelled'
+            ELSE state IN ('accepted', 'settled') END
+"""
+SETTLED = """
+INSERT INTO settlement_settlementbatch (id, vendor_org_id, currency, cutoff, order_count, gross, net, commission, vat,
+                                        created_at)
+SELECT settlement_uuid7(), vendor_org_id, 'CNY', cutoff, count(*), sum(gross), sum(net), sum(commission), sum(vat),
+       cutoff + interval '1 hour'
+  FROM (
+        SELECT capture.*, %(first)s + (plan.day + 2) * interval '1 day' AS cutoff
+          FROM settlement_capture AS capture JOIN plan ON plan.id = capture.order_id
+         WHERE plan.state = 'settled'
+       ) AS due
+ GROUP BY vendor_org_id, cutoff;
+INSERT INTO settlement_batchline (id, batch_id, capture_id, vendor_org_id)
+SELECT settlement_uuid7(), batch.id, capture.id, capture.vendor_org_id
+  FROM settlement_capture AS capture
+  JOIN plan ON plan.id = capture.order_id
+  JOIN settlement_settlementbatch AS batch
+    ON (batch.vendor_org_id, batch.cutoff)
+     = (capture.vendor_org_id, %(first)s + (plan.day + 2) * interval '1 day')
+ WHERE plan.state = 'settled';
+INSERT INTO settlement_payout
+SELECT made.*
+  FROM settlement_settlementbatch AS batch
+  JOIN settlement_payout AS model ON model.vendor_org_id = %(vendor)s
+  JOIN party ON party.id = batch.vendor_org_id,
+       jsonb_populate_record(model, jsonb_build_object(
+           'id', settlement_uuid7(), 'batch_id', batch.id, 'vendor_org_id', batch.vendor_org_id, 'amount', batch.net,
+           'reference', 'QSB' || left(replace(batch.id::text, '-', ''), 32), 'sent_at', batch.created_at,
+           'created_at', batch.created_at)) AS made;
+INSERT INTO ledger_transfer (id, tx_id, debit_account_id, credit_account_id, amount, currency, kind, subject_type,
+                             subject_id, business_key, posted_at)
+SELECT settlement_uuid7(), payout.id, payable.id, %(bank)s, payout.amount, 'CNY', 'payout', 'payout', payout.id,
+       'payout:' || payout.id || ':sent', payout.sent_at
+  FROM settlement_payout AS payout
+  JOIN place AS payable ON payable.organization = payout.vendor_org_id AND payable.kind = 'payable';
+WITH made AS (
+    INSERT INTO ledger_transfer (id, tx_id, debit_account_id, credit_account_id, amount, currency, kind, subject_type,
+                                 subject_id, business_key, posted_at)
+    SELECT settlement_uuid7(), settlement_uuid7(), %(bank)s, id, 1000000000000, 'CNY', 'deposit', 'deposit',
+           settlement_uuid7(), 'deposit:R-' || n, %(first)s
+      FROM place WHERE kind = 'wallet'
+    RETURNING id, amount
+)
+INSERT INTO audit_auditevent (id, name, occurred_at, actor_role, actor_label, subject_type, subject_id, payload,
+                              request_id)
+SELECT settlement_uuid7(), 'deposit.confirmed', %(first)s, '', 'system', 'transfer', id,
+       jsonb_build_object('amount', amount), ''
+  FROM made;
+UPDATE ledger_account AS account SET balance = moved.amount
+  FROM (
+        SELECT account_id, sum(amount) AS amount
+          FROM (SELECT debit_account_id AS account_id, -amount AS amount FROM ledger_transfer
+                UNION ALL SELECT credit_account_id, amount FROM ledger_transfer) AS leg
+         GROUP BY account_id
+       ) AS moved
+ WHERE moved.account_id = account.id AND account.balance IS NOT NULL;
+DROP TABLE plan, party, place
+"""
+INDEXES = """
+SELECT format('DROP INDEX %I', indexrelid::regclass), pg_get_indexdef(indexrelid)
+  FROM pg_index
+ WHERE indrelid = ANY('{ledger_transfer,orders_order,audit_auditevent,settlement_capture,orders_charge}'::regclass[])
+   AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+"""
+
+
+def load(orders: int) -> dict:
+    """One whole trade through the services, and that many more like it by SQL, with every trigger asleep."""
+    call_command("migrate", verbosity=0)
+    market = factories.market()
+    order = trades.whole_trade(market)
+    first = clock.business_midnight(clock.business_date()) - datetime.timedelta(days=DAYS)
+    values = {"orders": orders, "vendors": VENDORS, "buyers": BUYERS, "days": DAYS, "first": first}
+    values |= {"vendor": market.vendor.id, "buyer": market.buyer.id, "order": order.id}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM ledger_account WHERE kind = 'bank'")
+        values["bank"] = cursor.fetchone()[0]
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute(INDEXES)
+        indexes = cursor.fetchall()
+        for drop, _create in indexes:
+            cursor.execute(drop)
+        for script in (PLAN, ROWS, SETTLED):
+            for statement in script.split(";\n"):
+                progress(statement.strip().splitlines()[0])
+                cursor.execute(statement, {name: values[name] for name in values if f"%({name})s" in statement} or None)
+            cursor.execute("ANALYZE")
+        for _drop, create in indexes:
+            cursor.execute(create)
+        cursor.execute("SET session_replication_role = DEFAULT")
+        cursor.execute("VACUUM ANALYZE")
+    progress("closing days")
+    began = time.monotonic()
+    today = clock.business_date()
+    for days in range(DAYS, 0, -1):
+        close_books(through=today - datetime.timedelta(days=days))
+    seconds = time.monotonic() - began
+    return {"transfers": Transfer.objects.count(), "close_seconds": round(seconds / DAYS, 2)}
+
+
+def progress(what: str) -> None:
+    """Loading takes minutes: say where it is."""
+    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr)
+
+
+def measure() -> dict:
+    """The raw scan, then the reconciliation, check by check; it must find nothing."""
+    connection.ensure_connection()
+    with connection.cursor() as cursor:
+        began = time.monotonic()
+        cursor.execute("SELECT sum(amount) FROM ledger_transfer")
+        scan = time.monotonic() - began
+    took, look = {}, books._look
+
+    def timed(check, show):
+        began = time.monotonic()
+        found = look(check, show)
+        took[check.name] = round(time.monotonic() - began, 2)
+        progress(f"{check.name}: {took[check.name]} s")
+        return found
+
+    books._look = timed
+    began = time.monotonic()
+    report = books.reconcile()
+    seconds = time.monotonic() - began
+    if not report.is_clean:
+        raise SystemExit(str([finding.drift[:2] for finding in report.findings if finding.drifted]))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"seconds": round(seconds, 2), "scan_seconds": round(scan, 2), "checks": took, "peak_mib": peak}
+
+
+if __name__ == "__main__":
+    print(json.dumps(globals()[sys.argv[1]](*map(int, sys.argv[2:]))))

@@ -1,0 +1,15 @@
+"""The tables of settlement, one module a subject."""
+
+from market.settlement.models.books import DayClose, PayoutStop, ReconciliationReport
+from market.settlement.models.earnings import BatchLine, Capture, FeeSchedule, Payout, SettlementBatch
+
+__all__ = [
+    "BatchLine",
+    "Capture",
+    "DayClose",
+    "FeeSchedule",
+    "Payout",
+    "PayoutStop",
+    "ReconciliationReport",
+    "SettlementBatch",
+]
