@@ -24,7 +24,7 @@ DROP INDEX payout_stop_one_open;
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('settlement', '0003_captures_of_charges'),
+        ('settlement', '0004_set_based_capture'),
         ('ledger', '0006_closed_days'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
