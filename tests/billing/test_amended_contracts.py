@@ -88,6 +88,7 @@ def test_what_was_amended_goes_on_in_the_next_term():
     agree(market, order, START, acceptance_days=21, licence="Internal use.\nAnd by subsidiaries.")
     accept(market, order)
     agree(market, order, "2027-02-01", purpose="Route planning too.")
+    beat("2027-03-18")
     beat("2027-04-17")
     following = Order.objects.get(renews=order)
     terms = json.loads(following.terms.get().document)

@@ -23,7 +23,7 @@ from market.orders.models import Order
 from market.orders.states import OrderState
 from market.settlement.services import reconcile
 from tests import factories
-from tests.billing.contracts import accept, at, beat, charges, day, market_of_contracts, money, on, subscribed
+from tests.billing.contracts import accept, at, beat, charges, day, market_of_contracts, money, on, ordered, subscribed
 from tests.orders.trades import buyer
 
 pytestmark = pytest.mark.django_db
@@ -33,6 +33,12 @@ RENEWED = {"renewal_notice_days": 30}
 
 def following(subscription: Subscription) -> Order:
     return Order.objects.get(renews=subscription.order)
+
+
+def to_the_end() -> None:
+    """Past the day of notice, to the end of the term."""
+    beat("2027-03-18")
+    beat(END)
 
 
 def vendor(market) -> object:
@@ -59,6 +65,7 @@ def test_another_term_follows_without_a_gap():
     assert end == day("2027-04-20")
     with on(end), transaction.atomic():
         assert first.entitlement.standing == "active", "the exchange has not yet come to renew it"
+    beat("2027-03-21")
     beat(end)
     second = following(subscription)
     subscription.refresh_from_db()
@@ -79,7 +86,7 @@ def test_another_term_follows_without_a_gap():
 def test_terms_and_evidence_of_the_renewal_name_what_it_goes_on_with():
     market = market_of_contracts()
     subscription = subscribed(market, **RENEWED)
-    beat(END)
+    to_the_end()
     second = following(subscription)
     terms = json.loads(second.terms.get().document)
     assert terms["order"]["renews"] == str(subscription.order_id)
@@ -96,7 +103,7 @@ def test_the_agreed_price_holds_when_the_offer_was_withdrawn():
     with on("2027-02-01"):
         catalog.withdraw_offer(actor=vendor(market), offer_id=subscription.order.offer_id)
         factories.offer(market.offer.product, 99_999, price_model="subscription", months=3, **RENEWED)
-    beat(END)
+    to_the_end()
     assert following(subscription).amount == 30_000
 
 
@@ -104,14 +111,14 @@ def test_the_latest_revision_is_delivered_anew():
     market = market_of_contracts()
     subscription = subscribed(market, **RENEWED)
     newest = factories.revision(market.offer.product, {"second.csv": b"2"})
-    beat(END)
+    to_the_end()
     assert following(subscription).revision == newest
 
 
 def test_instalments_go_on_by_instalments():
     market = market_of_contracts(funds=40_000)
     subscription = subscribed(market, is_instalment=True, **RENEWED)
-    for date in ("2027-02-17", "2027-03-17", END):
+    for date in ("2027-02-17", "2027-03-17", "2027-03-18", END):
         beat(date)
     second = following(subscription)
     assert (second.amount, second.state) == (10_000, OrderState.DELIVERED)
@@ -123,7 +130,7 @@ def test_without_money_the_renewal_waits_and_the_right_goes_on_for_the_days_of_g
     market = market_of_contracts(funds=30_000)
     subscription = subscribed(market, **RENEWED)
     first = subscription.order
-    beat(END)
+    to_the_end()
     second = following(subscription)
     assert (second.state, money(second)) == (OrderState.AWAITING_FUNDS, (0, 0, 0))
     grace = datetime.timedelta(days=settings.SUBSCRIPTION_GRACE_DAYS)
@@ -147,7 +154,7 @@ def test_a_cancelled_contract_ends_with_its_term():
         services.cancel_subscription(actor=buyer(market), subscription_id=subscription.id)
         with pytest.raises(NothingToCancel), transaction.atomic():
             services.cancel_subscription(actor=buyer(market), subscription_id=subscription.id)
-    beat(END)
+    to_the_end()
     subscription.refresh_from_db()
     assert subscription.end_reason == EndReason.TERM_OVER
     assert not Order.objects.filter(renews=subscription.order).exists()
@@ -166,7 +173,7 @@ def test_a_cancellation_can_be_taken_back_until_the_end():
         services.cancel_subscription(actor=buyer(market), subscription_id=subscription.id)
     with on("2027-04-16"):
         services.resume_subscription(actor=buyer(market), subscription_id=subscription.id)
-    beat(END)
+    to_the_end()
     assert following(subscription).state == OrderState.DELIVERED
 
 
@@ -202,7 +209,7 @@ def test_the_vendor_declines_before_the_notice_and_not_after():
             services.resume_subscription(actor=buyer(market), subscription_id=early.id)
     with on("2027-03-18"), pytest.raises(TooLateToDecline), transaction.atomic():
         services.decline_renewal(actor=vendor(market), subscription_id=late.id)
-    beat(END)
+    to_the_end()
     assert not Order.objects.filter(renews=early.order).exists()
     assert following(late)
     stranger = factories.member(factories.organization("vendor"), "lister")
@@ -215,7 +222,7 @@ def test_what_may_not_be_sold_any_more_is_not_renewed_and_says_why():
     market = market_of_contracts()
     subscription = subscribed(market, **RENEWED)
     Product.objects.filter(id=market.offer.product_id).update(state=ProductState.DELISTED)
-    beat(END)
+    to_the_end()
     subscription.refresh_from_db()
     assert (subscription.state, subscription.end_reason) == (SubscriptionState.ENDED, EndReason.TERM_OVER)
     assert "no longer listed" in subscription.renewal_refusal
@@ -234,7 +241,7 @@ def test_an_order_is_renewed_once():
         with pytest.raises(AlreadyRenewed), transaction.atomic():
             orders.renew(order=subscription.order)
     assert Order.objects.filter(renews=subscription.order).count() == 1
-    beat(END)
+    to_the_end()
     subscription.refresh_from_db()
     assert subscription.end_reason == EndReason.RENEWED
 
@@ -265,3 +272,46 @@ def test_the_database_keeps_what_was_agreed():
             cursor.execute(sql)
         assert refusal.value.__cause__.diag.constraint_name == constraint, sql
     assert subscription.periods.count() == 3
+
+
+def test_renewed_late_the_term_begins_that_day():
+    market = market_of_contracts()
+    subscription = subscribed(market, **RENEWED)
+    beat("2027-03-20")
+    beat("2027-05-02")
+    second = following(subscription)
+    assert (second.term_starts_on, second.term_ends_on) == (day("2027-05-02"), day("2027-08-02"))
+    assert reconcile().is_clean
+
+
+def test_who_was_not_told_in_time_is_not_renewed():
+    """Accepted when the term was over, or an exchange that stood still for all the days of notice."""
+    market = market_of_contracts()
+    order = ordered(market, months=1, renewal_notice_days=10, acceptance_days=60)
+    accept(market, order, "2027-03-01")
+    beat("2027-03-01")
+    stood_still = subscribed(market, **RENEWED)
+    beat("2027-05-02")
+    for subscription in (Subscription.objects.get(order=order), stood_still):
+        subscription.refresh_from_db()
+        assert (subscription.state, subscription.end_reason) == (SubscriptionState.ENDED, EndReason.TERM_OVER)
+        assert "not told" in subscription.renewal_refusal
+        assert not Order.objects.filter(renews=subscription.order).exists()
+    assert reconcile().is_clean
+
+
+def test_one_broken_contract_does_not_hold_up_the_others(caplog):
+    market = market_of_contracts()
+    broken, sound = subscribed(market, **RENEWED), subscribed(market, **RENEWED)
+    beat("2027-03-18")
+    with on(END):
+        services.charge_months()
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL session_replication_role = replica")
+            cursor.execute("DELETE FROM orders_orderterms WHERE order_id = %s", [broken.order_id])
+            cursor.execute("SET LOCAL session_replication_role = origin")
+        assert services.end_terms() == 1
+    assert following(sound) and not Order.objects.filter(renews=broken.order).exists()
+    broken.refresh_from_db()
+    assert broken.state == SubscriptionState.RUNNING
+    assert "billing.end_term_failed" in caplog.text

@@ -103,6 +103,7 @@ def test_a_renewed_contract_leads_on_and_one_that_could_not_be_says_why():
     market = market_of_contracts()
     renewed = subscribed(market, **RENEWED)
     refused = subscribed(market, **RENEWED)
+    beat("2027-03-18")
     Product.objects.filter(id=refused.order.product_id).update(state=ProductState.SUSPENDED)
     with on("2027-04-17"):
         services.charge_months()

@@ -112,6 +112,7 @@ def test_a_trial_is_ended_over_http():
 def test_renewal_leads_on():
     market = market_of_contracts()
     subscription = subscribed(market, **RENEWED)
+    beat("2027-03-18")
     beat("2027-04-17")
     shown = read(market, f"subscriptions/{subscription.id}", "2027-04-17").json()
     following = read(market, f"orders/{shown['renewed_by']}", "2027-04-17").json()

@@ -47,6 +47,8 @@ def renewals(subscription: Subscription) -> int:
 def over(market) -> Subscription:
     """A subscription whose term is over, all its months charged."""
     subscription = subscribed(market, **RENEWED)
+    with on("2027-03-18"):
+        services.give_notice()
     with on(END):
         services.charge_months()
         work()
@@ -116,7 +118,7 @@ def test_cancelled_at_the_last_moment_it_is_renewed_or_not_and_both_know():
 def test_several_beats_draw_and_charge_each_month_once():
     market = market_of_contracts(funds=1_000_000)
     made = [subscribed(market, is_instalment=True, **(RENEWED if number % 2 else {})) for number in range(6)]
-    for when in ("2027-02-17", "2027-03-17", "2027-04-17"):
+    for when in ("2027-02-17", "2027-03-17", "2027-03-18", "2027-04-17"):
         results = together([on_day(day(when), tasks.run_subscriptions)] * 4)
         assert results == [None] * 4
         with on(when):

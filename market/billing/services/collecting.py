@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef
 from accounts.models import Organization
 from market.billing.models import Period, Subscription
 from market.billing.services.ending import end_unpaid
+from market.billing.services.steps import one_by_one
 from market.billing.states import LATE, PeriodState, SubscriptionState
 from market.kernel import clock
 from market.kernel.actors import SYSTEM
@@ -34,10 +35,11 @@ def collect_due() -> int:
         state=PeriodState.PLANNED, due_on__lte=clock.business_date(), subscription__ended_at=None
     ).order_by("subscription__buyer_org_id", "currency")
     buyers = due.values_list("subscription__buyer_org_id", "currency").distinct()
-    return sum(_collect(buyer_org_id, currency) for buyer_org_id, currency in buyers)
+    each = ({"buyer_org_id": buyer_org_id, "currency": currency} for buyer_org_id, currency in list(buyers))
+    return one_by_one("billing.collect_failed", _collect, each)
 
 
-def _collect(buyer_org_id: uuid.UUID, currency: str) -> int:
+def _collect(*, buyer_org_id: uuid.UUID, currency: str) -> int:
     today = clock.business_date()
     planned = Period.objects.filter(subscription=OuterRef("pk"), state=PeriodState.PLANNED, due_on__lte=today)
     with posting(), transaction.atomic():
@@ -51,7 +53,9 @@ def _collect(buyer_org_id: uuid.UUID, currency: str) -> int:
             return 0
         due = Period.objects.filter(subscription__in=owing, state=PeriodState.PLANNED, due_on__lte=today)
         buyer = organization_with_accounts(buyer_org_id, currency)
-        payable, short = _payable(due.order_by("due_on", "subscription_id", "number"), locked_balance(buyer))
+        # Months that cost nothing need no wallet.
+        balance = locked_balance(buyer) if any(period.amount for period in due) else 0
+        payable, short = _payable(due.order_by("due_on", "subscription_id", "number"), balance)
         subscriptions = {subscription.id: subscription for subscription in owing}
         for period in payable:
             period.subscription = subscriptions[period.subscription_id]
@@ -178,4 +182,5 @@ def _suspend_batch() -> int:
 def end_lapsed() -> int:
     """End what was suspended and not paid either; returns how many."""
     lapsed = Subscription.objects.filter(state__in=LATE, lapses_at__lte=clock.now()).order_by("lapses_at")
-    return sum(end_unpaid(subscription_id=found) for found in lapsed.values_list("id", flat=True))
+    each = ({"subscription_id": found} for found in list(lapsed.values_list("id", flat=True)))
+    return one_by_one("billing.end_unpaid_failed", end_unpaid, each)

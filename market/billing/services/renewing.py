@@ -16,6 +16,7 @@ from market.billing.models import Period, Subscription
 from market.billing.selectors import is_cut_short, may_still_decline, subscriptions_visible_to
 from market.billing.services.beginning import HANDOVER, access_end
 from market.billing.services.ending import end_trial, finish
+from market.billing.services.steps import one_by_one
 from market.billing.states import SUBSCRIPTION_MOVES, EndReason, PeriodState, Renewal, SubscriptionState
 from market.kernel import clock
 from market.kernel.actors import SYSTEM, Actor
@@ -148,8 +149,8 @@ def end_terms() -> int:
 
     One transaction each; returns how many ended. Any number of callers may run at once: each takes what no other holds.
     """
-    found = list(_over().order_by("ends_before").values_list("id", flat=True))
-    return sum(end_term(subscription_id=subscription_id) for subscription_id in found)
+    found = _over().order_by("ends_before").values_list("id", flat=True)
+    return one_by_one("billing.end_term_failed", end_term, ({"subscription_id": one} for one in list(found)))
 
 
 def _over() -> QuerySet[Subscription]:
@@ -166,8 +167,10 @@ def end_term(*, subscription_id: uuid.UUID) -> bool:
         subscription = held.select_related("order__offer").filter(id=subscription_id).first()
         if subscription is None:
             return False
-        if subscription.renewal == Renewal.AUTOMATIC:
+        if subscription.renewal == Renewal.AUTOMATIC and _was_told(subscription):
             _renew(subscription)
+        elif subscription.renewal == Renewal.AUTOMATIC:
+            _give_up(subscription, "not_told", _("The buyer was not told of the renewal before the term was over."))
         else:
             reason = EndReason.AGREEMENT if is_cut_short(subscription) else EndReason.TERM_OVER
             finish(subscription, reason)
@@ -181,14 +184,24 @@ def _renew(subscription: Subscription) -> None:
         finish(subscription, EndReason.RENEWED)
     except BusinessError as refusal:
         reason = " ".join(str(text) for text in (refusal.title, refusal.detail) if text)
-        insert_together(evidence("subscription.not_renewed", SYSTEM, subscription.order, why=refusal.code))
-        finish(subscription, EndReason.TERM_OVER, renewal_refusal=reason)
+        _give_up(subscription, refusal.code, reason)
     else:
         finish(subscription, EndReason.RENEWED, access_until=_until_handed_over(subscription, following))
+
+
+def _was_told(subscription: Subscription) -> bool:
+    """Not when it was accepted after its term, nor when the exchange stood still for all the days of notice."""
+    told = subscription.notified_at
+    return told is not None and clock.business_date(told) < subscription.ends_before
+
+
+def _give_up(subscription: Subscription, code: str, reason: str) -> None:
+    insert_together(evidence("subscription.not_renewed", SYSTEM, subscription.order, why=code))
+    finish(subscription, EndReason.TERM_OVER, renewal_refusal=reason)
 
 
 def _until_handed_over(subscription: Subscription, following: Order) -> datetime.datetime:
     """The old right lasts until the new one can be there: the money may take as long as a late instalment may."""
     waits = following.state == OrderState.AWAITING_FUNDS
     grace = datetime.timedelta(days=settings.SUBSCRIPTION_GRACE_DAYS) if waits else HANDOVER
-    return clock.business_midnight(subscription.ends_before) + grace
+    return clock.business_midnight(following.term_starts_on) + grace

@@ -31,10 +31,11 @@ from market.orders.terms import freeze
 def renew(*, order: Order) -> Order:
     """Place the order that goes on where the term of ``order`` ends: same offer, price, quantity and purpose.
 
-    A licence and an acceptance period that were amended go on, too.
-    The price is the one that was agreed, whether or not the offer is still for sale; the trial is not repeated, and
-    what is delivered is the latest revision. The buyer agreed to renewals when it ordered, so no spending limit is
-    asked; beyond the wallet's balance the order waits for funds. The database refuses a second renewal of one order.
+    A licence and an acceptance period that were amended go on, too. Renewed late, the term begins today: nobody pays
+    for days that have gone by. The price is the one that was agreed, whether or not the offer is still for sale; the
+    trial is not repeated, and what is delivered is the latest revision. The buyer agreed to renewals when it ordered,
+    so no spending limit is asked; beyond the wallet's balance the order waits for funds. The database refuses a second
+    renewal of one order.
 
     Raises ``AlreadyRenewed``, and ``OfferNotOrderable``, ``ApprovalNeeded``, ``OrganizationNotTrading`` or
     ``WalletMissing`` when the trade may not go on; nothing has changed then.
@@ -54,7 +55,8 @@ def _renew(order: Order) -> Order:
         if buyer.state != OrganizationState.VERIFIED:
             raise OrganizationNotTrading(_("The buyer may not order at present."))
         rule = dataclasses.replace(offer.price_rule(), trial_days=0)
-        bargain = pricing.bargain(rule, order.quantity, order.term_ends_on)
+        starts_on = max(order.term_ends_on, clock.business_date())
+        bargain = pricing.bargain(rule, order.quantity, starts_on)
         _follow_amendments(order, offer)
         following = _draw_up(order, offer, buyer, bargain)
         keep_if_unpayable(following, buyer)
