@@ -177,9 +177,13 @@ def statements_of(meter: Meter) -> QuerySet[Statement]:
 
 
 def usage_of(actor: Actor, order_id: uuid.UUID) -> QuerySet[UsageRecord]:
-    """The records of one order, each with its ``currency``. Raises as ``meter_of``."""
-    records = UsageRecord.objects.filter(order=meter_of(actor, order_id).order_id)
-    return records.select_related("reverses", "reversed_by").annotate(currency=F("order__currency"))
+    """The records of one order, each with its ``currency`` and the id of what took it back as ``reversed_by``.
+
+    Raises as ``meter_of``.
+    """
+    records = UsageRecord.objects.filter(order=meter_of(actor, order_id).order_id).select_related("reverses")
+    back = UsageRecord.objects.filter(reverses=OuterRef("pk"))
+    return records.annotate(currency=F("order__currency"), reversed_by=Subquery(back.values("record_id")[:1]))
 
 
 def filter_usage(

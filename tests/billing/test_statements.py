@@ -264,7 +264,7 @@ SELECT gen_random_uuid(), order_id, buyer_org_id, vendor_org_id, {record_id}, {u
         ({"reverses": "id", "units": "-8"}, "does not take back"),
         ({"reverses": "id", "units": "-7", "is_trial": "true"}, "does not take back"),
         ({"reverses": "id", "units": "-1", "of": "'back'"}, "does not take back"),
-        ({"reverses": "reverses_id", "units": "-1", "of": "'back'"}, "reverses_id"),
+        ({"reverses": "reverses_id", "units": "-1", "of": "'back'"}, "usage_record_reversed_once"),
     ],
 )
 def test_the_database_counts_use_once(values, refusal):

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from market.api.serializers import DayField, KeyField, ProblemSerializer, StrictSerializer, TextField, WholeNumberField
 from market.billing import selectors
 from market.billing.entries import MAX_RECORD_ID, MAX_RECORDS
-from market.billing.models import Meter, Statement, UsageRecord
+from market.billing.models import Meter, Statement
 from market.billing.states import MeterState
 from market.catalog.price_texts import reason_text
 from market.catalog.pricing import MAX_UNITS, Line
@@ -206,14 +206,8 @@ class UsageRecordSerializer(serializers.Serializer):
     drawn = serializers.IntegerField(help_text="Fen that it added to what the month costs.")
     currency = serializers.CharField()
     reverses = serializers.CharField(source="reverses.record_id", default=None, allow_null=True)
-    reversed_by = serializers.SerializerMethodField()
+    reversed_by = serializers.CharField(allow_null=True, help_text="The record that took this one back.")
     recorded_at = serializers.DateTimeField()
-
-    @extend_schema_field(serializers.CharField(allow_null=True))
-    def get_reversed_by(self, record: UsageRecord) -> str | None:
-        """The id of the record that took this one back."""
-        taken_back = getattr(record, "reversed_by", None)
-        return taken_back.record_id if taken_back is not None else None
 
 
 class StatementFilters(StrictSerializer):

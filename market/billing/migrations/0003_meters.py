@@ -106,7 +106,7 @@ class Migration(migrations.Migration):
                 ('drawn', models.BigIntegerField(default=0, verbose_name='drawn (fen)')),
                 ('recorded_at', models.DateTimeField(default=market.kernel.clock.now, verbose_name='recorded')),
                 ('order', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='usage', to='orders.order', verbose_name='order')),
-                ('reverses', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reversed_by', to='billing.usagerecord', verbose_name='takes back')),
+                ('reverses', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reversals', to='billing.usagerecord', verbose_name='takes back')),
             ],
             options={
                 'verbose_name': 'usage record',
@@ -189,6 +189,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='usagerecord',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('reverses', None), ('units__gt', 0)), models.Q(('reverses__isnull', False), ('units__lt', 0)), _connector='OR'), name='usage_record_units'),
+        ),
+        migrations.AddConstraint(
+            model_name='usagerecord',
+            constraint=models.UniqueConstraint(condition=models.Q(('reverses__isnull', False)), fields=('reverses',), name='usage_record_reversed_once'),
         ),
         migrations.AddConstraint(
             model_name='usagerecord',

@@ -29,8 +29,9 @@ class UsageRecord(models.Model):
     month = models.DateField(_("billed in"))
     is_trial = models.BooleanField(_("within the trial"), default=False)
     drawn = models.BigIntegerField(_("drawn (fen)"), default=0)
-    reverses = models.OneToOneField(
-        "self", models.PROTECT, null=True, related_name="reversed_by", verbose_name=_("takes back")
+    # Nearly no record takes another back, so those that do have an index of their own.
+    reverses = models.ForeignKey(
+        "self", models.PROTECT, null=True, related_name="reversals", verbose_name=_("takes back"), db_index=False
     )
     recorded_at = models.DateTimeField(_("recorded"), default=clock.now)
 
@@ -40,6 +41,9 @@ class UsageRecord(models.Model):
         ordering = ("-id",)
         constraints = [
             models.UniqueConstraint(fields=["order", "record_id"], name="usage_record_once"),
+            models.UniqueConstraint(
+                fields=["reverses"], condition=Q(reverses__isnull=False), name="usage_record_reversed_once"
+            ),
             models.CheckConstraint(
                 name="usage_record_units",
                 condition=Q(units__gt=0, reverses=None) | Q(units__lt=0, reverses__isnull=False),
