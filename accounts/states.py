@@ -79,6 +79,8 @@ class Scope(models.TextChoices):
     DELIVERY_READ = "delivery:read", _("receive what was bought")
     LEDGER_READ = "ledger:read", _("read balances and transfers")
     SETTLEMENT_READ = "settlement:read", _("read settlement batches and payouts")
+    INVOICES_READ = "invoices:read", _("read invoices")
+    INVOICES_WRITE = "invoices:write", _("request invoices")
     REPORTS_READ = "reports:read", _("read reports")
     REPORTS_WRITE = "reports:write", _("request reports")
     ACCOUNT_READ = "account:read", _("read the own account")
@@ -104,6 +106,8 @@ SCOPES_OF_ROLE: dict[str, frozenset[str]] = {
             Scope.ORDERS_WRITE,
             Scope.DELIVERY_READ,
             Scope.LEDGER_READ,
+            Scope.INVOICES_READ,
+            Scope.INVOICES_WRITE,
             Scope.ACCOUNT_READ,
             Scope.TOKENS_WRITE,
         }
@@ -114,6 +118,8 @@ SCOPES_OF_ROLE: dict[str, frozenset[str]] = {
             Scope.ORDERS_READ,
             Scope.ORDERS_APPROVE,
             Scope.LEDGER_READ,
+            Scope.INVOICES_READ,
+            Scope.INVOICES_WRITE,
             Scope.SETTLEMENT_READ,
             Scope.ACCOUNT_READ,
             Scope.TOKENS_WRITE,
@@ -124,6 +130,7 @@ SCOPES_OF_ROLE: dict[str, frozenset[str]] = {
             Scope.CATALOG_READ,
             Scope.ORDERS_READ,
             Scope.LEDGER_READ,
+            Scope.INVOICES_READ,
             Scope.SETTLEMENT_READ,
             Scope.REPORTS_READ,
             Scope.REPORTS_WRITE,
@@ -132,6 +139,6 @@ SCOPES_OF_ROLE: dict[str, frozenset[str]] = {
         }
     ),
     Role.OPERATOR: frozenset(Scope.values)
-    - {Scope.ORDERS_WRITE, Scope.ORDERS_APPROVE, Scope.USAGE_WRITE, Scope.DELIVERY_READ},
+    - {Scope.ORDERS_WRITE, Scope.ORDERS_APPROVE, Scope.INVOICES_WRITE, Scope.USAGE_WRITE, Scope.DELIVERY_READ},
 }
 """The most a token of a membership may be given; a token may ask for less."""

@@ -217,6 +217,7 @@ STORAGES = {
     "default": private_files("files"),
     "assets": private_files("assets"),
     "reports": private_files("reports"),
+    "invoices": private_files("invoices"),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 STATIC_URL = "/static/"
@@ -235,6 +236,7 @@ FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 API_MAX_JSON_BYTES = environment.integer("API_MAX_JSON_BYTES", 1024 * 1024)
+INVOICE_MAX_BYTES = environment.integer("INVOICE_MAX_BYTES", 20 * 1024**2)
 ASSET_MAX_BYTES = environment.integer("ASSET_MAX_BYTES", 2 * 1024**3)
 
 # --- HTTP edge --------------------------------------------------------------------------------------------------------
@@ -286,6 +288,9 @@ SPECTACULAR_SETTINGS = {
         "DeliveryState": "market.delivery.states.DeliveryState",
         "EndReason": "market.billing.states.EndReason",
         "Grade": "market.catalog.states.Grade",
+        "InvoiceColour": "market.documents.states.Colour",
+        "InvoiceKind": "market.documents.states.InvoiceKind",
+        "InvoiceState": "market.documents.states.InvoiceState",
         "MeterState": "market.billing.states.MeterState",
         "OfferState": "market.catalog.states.OfferState",
         "OrderState": "market.orders.states.OrderState",

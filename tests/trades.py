@@ -24,6 +24,7 @@ from market.settlement import services as settlement
 from market.settlement.models import DayClose, FeeSchedule, PayoutStop, ReconciliationReport
 from tests import factories
 from tests.banking.messages import Entry, message
+from tests.documents import invoicing
 
 
 def place(market: factories.Market, reference: str = "", offer: Offer | None = None) -> Order:
@@ -172,6 +173,7 @@ def whole_trade(market: factories.Market) -> Order:
     negotiation.ask(actor=buyer, product_id=order.product_id, purpose="Research", message="A price for ten?")
     vendor = factories.actor_of(market.lister)
     orders.propose_amendment(actor=vendor, order_id=order.id, licence="Internal use, subsidiaries included.")
+    invoicing.issued_for(market, order.id)
     factories.api_client(market.lister)
     banking.make_payment_file(actor=SYSTEM, cutoff=clock.business_midnight(clock.business_date()))
     ours = operator_organization().bank_account

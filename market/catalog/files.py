@@ -81,22 +81,28 @@ def _walk(folder: str) -> Iterator[str]:
 
 
 def receive(
-    name: str, stream: BinaryIO, *, declared_bytes: int | None = None, declared_sha256: str | None = None
+    name: str,
+    stream: BinaryIO,
+    *,
+    declared_bytes: int | None = None,
+    declared_sha256: str | None = None,
+    store: str = "assets",
+    limit: int | None = None,
 ) -> StoredFile:
-    """Write ``stream`` to the asset store under ``name``. On any failure the file is removed again.
+    """Write ``stream`` to the ``store`` under ``name``. On any failure the file is removed again.
 
-    Raises ``UploadTooLarge`` past ``ASSET_MAX_BYTES``; ``UploadIncomplete`` when nothing came, or not the size or
-    SHA-256 that was declared.
+    Raises ``UploadTooLarge`` past ``limit`` bytes (``ASSET_MAX_BYTES`` by default); ``UploadIncomplete`` when nothing
+    came, or not the size or SHA-256 that was declared.
     """
-    limit = settings.ASSET_MAX_BYTES
+    limit = settings.ASSET_MAX_BYTES if limit is None else limit
     if declared_bytes is not None and declared_bytes > limit:
         raise UploadTooLarge(_("A file has at most %(limit)d bytes.") % {"limit": limit}, limit=limit)
     meter = _Meter(stream, limit)
     try:
-        stored = StoredFile(storages["assets"].save(name, meter), meter.received, meter.digest.hexdigest())
+        stored = StoredFile(storages[store].save(name, meter), meter.received, meter.digest.hexdigest())
         _require_as_declared(stored, declared_bytes, declared_sha256)
     except BaseException:
-        discard([name])
+        discard([name], store)
         raise
     return stored
 
@@ -119,10 +125,10 @@ def _require_as_declared(stored: StoredFile, declared_bytes: int | None, declare
         )
 
 
-def discard(names: Iterable[str]) -> None:
-    """Remove files from the store; one that cannot be removed is logged, for it does no harm."""
+def discard(names: Iterable[str], store: str = "assets") -> None:
+    """Remove files from the ``store``; one that cannot be removed is logged, for it does no harm."""
     for name in names:
         try:
-            storages["assets"].delete(name)
+            storages[store].delete(name)
         except OSError as error:
             logger.warning("asset.not_removed", name=name, error=str(error))

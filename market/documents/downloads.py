@@ -1,4 +1,4 @@
-"""A statement's file as an HTTP answer, for the API and the workspaces alike."""
+"""Files of documents as HTTP answers, for the API and the workspaces alike."""
 
 import hashlib
 import tempfile
@@ -11,8 +11,11 @@ from django.utils.cache import get_conditional_response
 from django.utils.translation import gettext as _
 
 from market.documents.errors import StatementTooLong
+from market.documents.models import TaxDocument
 from market.documents.periods import Period
 from market.documents.selectors.statements import Line, Statement, every_line, statement
+from market.documents.services import open_document
+from market.documents.services.issuing import ENDINGS
 from market.documents.writers import FORMS
 from market.kernel.database import one_moment
 from market.ledger.models import Account
@@ -70,3 +73,20 @@ def _checked(made: Statement, lines: Iterable[Line]) -> Iterator[Line]:
         balance = line.balance
         yield line
     made.require_adding_up(balance)
+
+
+def document_response(request: HttpRequest, document: TaxDocument) -> HttpResponse:
+    """The file of an issued invoice, streamed; 304 for whoever has it. Raises ``InvoiceFileMissing``."""
+    tag = f'"{document.sha256}"'
+    if unchanged := get_conditional_response(request, etag=tag):
+        unchanged["ETag"] = tag
+        return unchanged
+    name = f"{document.code}{document.number}.{ENDINGS[document.media_type]}"
+    headers = {"ETag": tag, "Content-Length": str(document.bytes), "Cache-Control": "private, no-cache"}
+    return FileResponse(
+        open_document(document=document),
+        as_attachment=True,
+        filename=name,
+        content_type=document.media_type,
+        headers=headers,
+    )

@@ -13,6 +13,7 @@ from accounts.states import Capacity, Role
 from market.billing.models import Subscription
 from market.catalog import services as catalog
 from market.delivery.models import Entitlement
+from market.documents.models import TaxDocument
 from market.ledger.models import Account
 from market.ledger.states import AccountKind
 from market.negotiation.models import Quote
@@ -119,6 +120,8 @@ def build_world() -> World:
     return World(
         clients,
         {
+            "invoice_id": TaxDocument.objects.get().invoice_id,
+            "document_id": TaxDocument.objects.get().id,
             "account_id": Account.objects.get(organization=market.buyer, kind=AccountKind.WALLET).id,
             "amendment_id": Amendment.objects.get().id,
             "group_id": group.group_id,

@@ -30,6 +30,14 @@ GET    entitlements/<uuid:entitlement_id>               200 404 200 404 200 404 
 POST   entitlements/<uuid:entitlement_id>/links         200 404 403 403 403 403 403 403 403
 GET    entitlements/<uuid:entitlement_id>/receipts      200 404 200 404 200 404 200 200 200
 GET    events                                           403 403 403 403 403 403 200 200 200
+GET    invoice-profile                                  200 404 403 403 404 404 404 404 404
+PUT    invoice-profile                                  422 422 403 403 422 422 403 403 403
+GET    invoiceable-orders                               200 200 403 403 200 200 200 200 200
+GET    invoices                                         200 200 403 403 200 200 200 200 200
+POST   invoices                                         422 422 403 403 422 422 403 403 403
+GET    invoices/<uuid:invoice_id>                       200 404 403 403 200 404 200 200 200
+GET    invoices/<uuid:invoice_id>/documents/<uuid:document_id>/file   200 404 403 403 200 404 200 200 200
+POST   invoices/<uuid:invoice_id>/withdraw              409 404 403 403 403 404 403 403 403
 GET    me                                               200 200 200 200 200 200 200 200 200
 GET    order-groups/<uuid:group_id>                     200 404 200 404 200 404 200 200 200
 GET    orders                                           200 200 200 200 200 200 200 200 200

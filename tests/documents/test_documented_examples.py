@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from market.documents.selectors.invoices import captures_to_invoice, left_of
 from market.documents.writers import FORMS
-from market.kernel.money import to_text
+from market.kernel.money import from_text, to_text
 from tests import factories
-from tests.documents import books
+from tests.documents import books, invoicing
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "documents.md").read_text()
 
@@ -40,3 +41,19 @@ def test_a_vendor_s_november():
 def test_how_long_files_may_be():
     limits = {row[0].lower(): int(re.sub(r"\D", "", row[2])) for row in table("The files")}
     assert limits == {form: how.limit for form, how in FORMS.items()}
+
+
+@pytest.mark.django_db
+def test_an_invoice_of_two_orders_taken_back():
+    market, made = invoicing.captured(2)
+    invoice = None
+    for act, *expected in table("An invoice of two orders, taken back"):
+        if act == "request":
+            invoice = invoicing.requested(market, *made)
+        elif act == "issue":
+            invoicing.issue(market, invoice)
+        else:
+            invoicing.take_back(market, invoice, from_text(act.removeprefix("red-letter ")))
+        left = left_of(invoice)
+        again = "yes" if captures_to_invoice(made).exists() else "no"
+        assert [to_text(invoice.amount), to_text(invoice.amount - left), to_text(left), again] == expected, act
