@@ -3,8 +3,8 @@
 import datetime
 import hashlib
 
-from accounts.selectors import operator_organization
 from market.banking import services as banking
+from market.banking.selectors import exchange_account
 from market.billing import services as billing
 from market.billing.models import Period, Statement, Subscription
 from market.billing.states import Renewal
@@ -176,8 +176,7 @@ def whole_trade(market: factories.Market) -> Order:
     invoicing.issued_for(market, order.id)
     factories.api_client(market.lister)
     banking.make_payment_file(actor=SYSTEM, cutoff=clock.business_midnight(clock.business_date()))
-    ours = operator_organization().bank_account
-    banking.import_statement(actor=SYSTEM, file=message([Entry(5_000, "Invoice 17")], account=ours))
+    banking.import_statement(actor=SYSTEM, file=message([Entry(5_000, "Invoice 17")], account=exchange_account()))
     return order
 
 

@@ -6,6 +6,7 @@ exchange of two characters is noticed; what people type for I, O, S, V and Z is 
 never taken for one.
 """
 
+import functools
 import re
 import secrets
 import unicodedata
@@ -32,6 +33,7 @@ def new_code() -> str:
     return f"{PREFIX}{body}{check_character(body)}"
 
 
+@functools.lru_cache(maxsize=4096)
 def is_valid(code: str) -> bool:
     """Whether the code is well formed and its check character right."""
     body, check = code[len(PREFIX) : -1], code[-1:]
