@@ -164,6 +164,9 @@ DOWNLOAD_LINK_SECONDS = environment.integer("DOWNLOAD_LINK_SECONDS", 900)
 
 # T+N: what is captured on day T is due on the N-th business day after it (Asia/Shanghai).
 SETTLEMENT_DAYS = environment.integer("SETTLEMENT_DAYS", 1)
+# Fen. A vendor's earnings below the least wait for the next run; a payout above the limit takes two persons.
+PAYOUT_MINIMUM = environment.integer("PAYOUT_MINIMUM", 0)
+PAYOUT_APPROVAL_ABOVE = environment.integer("PAYOUT_APPROVAL_ABOVE", 100_000_000)
 
 # --- The exchange's account at its bank -------------------------------------------------------------------------------
 

@@ -31,3 +31,4 @@ class PayoutHold(models.TextChoices):
     NO_BANK_ACCOUNT = "no_bank_account", _("the vendor has no bank account on file")
     NOT_VERIFIED = "not_verified", _("the vendor is not verified for trading")
     CAME_BACK = "came_back", _("the last payment came back")
+    NEEDS_APPROVAL = "needs_approval", _("two persons must release it")

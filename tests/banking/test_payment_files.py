@@ -24,7 +24,8 @@ from market.banking.states import FileState
 from market.kernel import clock
 from market.kernel.actors import SYSTEM
 from market.kernel.errors import Forbidden, IllegalTransition
-from market.settlement.models import Payout
+from market.settlement.errors import PayoutsStopped
+from market.settlement.models import Payout, PayoutStop, ReconciliationReport
 from market.settlement.services import bounce_payout, reconcile, run_settlement, send_payout
 from market.settlement.states import PayoutState
 from tests import factories
@@ -201,6 +202,21 @@ class TestARun:
         with pytest.raises(NothingToPay):
             services.make_payment_file(actor=SYSTEM, cutoff=clock.now())
         assert changed(before) == []
+
+    def test_while_the_books_do_not_add_up_no_file_leaves(self, client, market):
+        cutoff = run(market, 10_000)
+        file = services.make_payment_file(actor=SYSTEM, cutoff=cutoff)
+        report = ReconciliationReport.objects.create(at=clock.now(), seconds=1, looked_at=1, drifted=1, findings=[])
+        PayoutStop.objects.create(report=report)
+        before = fingerprint()
+        with pytest.raises(PayoutsStopped):
+            services.make_payment_file(actor=SYSTEM, cutoff=cutoff)
+        with pytest.raises(PayoutsStopped):
+            services.take_payment_file(actor=SYSTEM, file_id=file.id)
+        assert changed(before) == []
+        client.force_login(market.operator.user)
+        page = client.get(reverse("operator:banking_paymentfile_file", args=[file.id]), follow=True)
+        assert "The books do not add up" in page.content.decode()
 
     def test_handed_in_once(self, market):
         file = services.make_payment_file(actor=SYSTEM, cutoff=run(market, 10_000))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -19,6 +19,7 @@ from market.banking.forms import PaymentFileForm
 from market.banking.models import Payment, PaymentFile
 from market.banking.states import FileState
 from market.kernel import clock
+from market.settlement.errors import PayoutsStopped
 from market.workspaces.acts import Act
 from market.workspaces.bases import WorkspaceAdmin, WorkspaceInline
 from market.workspaces.columns import yuan
@@ -104,14 +105,18 @@ class PaymentFileAdmin(ReadFiles, WorkspaceAdmin):
     ) -> HttpResponse:
         return HttpResponseRedirect(reverse(f"{self.admin_site.name}:banking_paymentfile_change", args=[obj.id]))
 
-    def file_view(self, request: HttpRequest, object_id: str) -> StreamingHttpResponse:
+    def file_view(self, request: HttpRequest, object_id: str) -> HttpResponse | StreamingHttpResponse:
         """The file for the bank, for treasurers only: it names accounts in full."""
         if not self._may(request, TREASURERS):
             raise PermissionDenied
         file: Any = self.get_object(request, unquote(object_id))
         if file is None:
             raise Http404
-        file, pieces = services.take_payment_file(actor=self.actor(request), file_id=file.id)
+        try:
+            file, pieces = services.take_payment_file(actor=self.actor(request), file_id=file.id)
+        except PayoutsStopped as error:
+            messages.error(request, str(error))
+            return HttpResponseRedirect(reverse(f"{self.admin_site.name}:banking_paymentfile_change", args=[file.id]))
         response = StreamingHttpResponse(pieces, content_type="application/xml")
         response["Content-Disposition"] = f'attachment; filename="{file.message_id}.xml"'
         response["Cache-Control"] = "no-store"

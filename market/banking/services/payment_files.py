@@ -30,7 +30,7 @@ from market.settlement.errors import PayoutHeld
 from market.settlement.locks import alone
 from market.settlement.models import Payout
 from market.settlement.services import send_payout
-from market.settlement.services.payouts import require_treasurer
+from market.settlement.services.payouts import require_no_stop, require_treasurer
 from market.settlement.states import PayoutHold, PayoutState
 
 # What has been sent and stands in no file; in the order of the references, which is random and stays the same.
@@ -57,9 +57,11 @@ def make_payment_file(*, actor: Actor, cutoff: datetime.datetime) -> PaymentFile
     Payouts whose vendor had no bank account, or was not verified, and can be paid now are sent first. When nothing is
     new, the last file of the run comes back: asking twice does no harm.
 
-    Raises ``NothingToPay`` when the run has nothing to pay at all, ``NoBankAccount``, ``Forbidden``.
+    Raises ``NothingToPay`` when the run has nothing to pay at all, ``PayoutsStopped`` while the books do not add up,
+    ``NoBankAccount``, ``Forbidden``.
     """
     require_treasurer(actor)
+    require_no_stop()
     account = selectors.exchange_account()
     with transaction.atomic():
         alone("payment file")
@@ -81,9 +83,10 @@ def make_payment_file(*, actor: Actor, cutoff: datetime.datetime) -> PaymentFile
 def take_payment_file(*, actor: Actor, file_id: uuid.UUID) -> tuple[PaymentFile, Iterator[bytes]]:
     """The file, piece by piece, for a treasurer to hand in; who took it is in the evidence.
 
-    Raises ``NotFound``, ``Forbidden``.
+    Raises ``PayoutsStopped`` while the books do not add up, ``NotFound``, ``Forbidden``.
     """
     require_treasurer(actor)
+    require_no_stop()
     file = selectors.payment_file(file_id)
     with transaction.atomic():
         insert_together(_proof("payment_file.taken", actor, file))

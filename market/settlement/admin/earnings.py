@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
@@ -202,20 +203,34 @@ class ReadPayouts:
     readonly_fields = fields
 
 
-def payout_act(name: str, label: str, service: Any, *states: str, **options: Any) -> Act:
-    """A button for treasurers on payouts in one of ``states``."""
+def payout_act(
+    name: str,
+    label: str,
+    service: Any,
+    *states: str,
+    when: Callable[[Actor, Payout], bool] = lambda actor, payout: True,
+    **options: Any,
+) -> Act:
+    """A button for treasurers on payouts in one of ``states``, when ``when`` says so too."""
 
     def perform(actor: Actor, payout: Payout, answers: dict[str, Any]) -> None:
         service(actor=actor, payout_id=payout.id, **answers)
 
     def is_offered(actor: Actor, payout: Payout) -> bool:
-        return actor.role in (Role.OPERATOR, Role.FINANCE) and payout.state in states
+        return actor.role in (Role.OPERATOR, Role.FINANCE) and payout.state in states and when(actor, payout)
 
     return Act(name, label, perform, is_offered, **options)
 
 
+class ReadPayoutsAndWho(ReadPayouts):
+    """With the persons of the exchange who released it, which are no business of the vendor's."""
+
+    fields = (*ReadPayouts.fields, "needs_approval", "released_by", "approved_by")
+    readonly_fields = fields
+
+
 @admin.register(Payout, site=operator_site)
-class PayoutAdmin(ReadPayouts, WorkspaceAdmin):
+class PayoutAdmin(ReadPayoutsAndWho, WorkspaceAdmin):
     list_display = ("reference", "vendor_org", *ReadPayouts.list_display[1:])
     search_fields = (*ReadPayouts.search_fields, "vendor_org__name")
     acts = (
@@ -224,9 +239,28 @@ class PayoutAdmin(ReadPayouts, WorkspaceAdmin):
             _("Send"),
             services.send_payout,
             PayoutState.PENDING,
+            when=lambda actor, payout: not payout.needs_approval or payout.approved_by_id is not None,
             explanation=_(
                 "It goes to the bank account that the vendor has on file now: check it if the last payment came back."
             ),
+        ),
+        payout_act(
+            "release",
+            _("Release"),
+            services.release_payout,
+            PayoutState.PENDING,
+            when=lambda actor, payout: payout.needs_approval and payout.released_by_id is None,
+            explanation=_("It is above the limit: another person must then approve it, and with that it is sent."),
+        ),
+        payout_act(
+            "approve",
+            _("Approve"),
+            services.approve_payout,
+            PayoutState.PENDING,
+            when=lambda actor, payout: (
+                payout.approved_by_id is None and payout.released_by_id not in (None, actor.user_id)
+            ),
+            explanation=_("You are the second person: the payout is sent at once."),
         ),
         payout_act(
             "confirm",
@@ -249,7 +283,7 @@ class PayoutAdmin(ReadPayouts, WorkspaceAdmin):
 
 
 @admin.register(Payout, site=auditor_site)
-class AuditedPayoutAdmin(ReadPayouts, WorkspaceAdmin):
+class AuditedPayoutAdmin(ReadPayoutsAndWho, WorkspaceAdmin):
     list_display = ("reference", "vendor_org", *ReadPayouts.list_display[1:])
     search_fields = (*ReadPayouts.search_fields, "vendor_org__name")
 

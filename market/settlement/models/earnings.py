@@ -3,7 +3,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from accounts.models import Organization
+from accounts.models import Organization, User
 from accounts.states import TaxpayerType
 from market.kernel import clock
 from market.kernel.identifiers import uuid7
@@ -133,6 +133,7 @@ class Payout(models.Model):
 
     A payment that bounced stays as it is; the batch then gets another payout with a reference of its own, so that a
     bank statement never speaks of two payments under one reference. ``bank_account`` is frozen when the money leaves.
+    ``needs_approval`` is decided when the payout is made: it then leaves only when two persons have released it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -147,6 +148,13 @@ class Payout(models.Model):
     sent_at = models.DateTimeField(pgettext_lazy("time", "sent"), null=True)
     ended_at = models.DateTimeField(_("confirmed or bounced"), null=True)
     bounce_reason = models.CharField(_("why it bounced"), max_length=2000, blank=True)
+    needs_approval = models.BooleanField(_("two persons must release it"), default=False, db_default=False)
+    released_by = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", verbose_name=_("released by"), db_index=False
+    )
+    approved_by = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", verbose_name=_("approved by"), db_index=False
+    )
     created_at = models.DateTimeField(_("created"), default=clock.now)
 
     class Meta:
@@ -167,6 +175,14 @@ class Payout(models.Model):
                     & Q(ended_at__isnull=False, hold="")
                     & ~Q(bank_account="")
                 ),
+            ),
+            models.CheckConstraint(
+                name="payout_approved_by_another",
+                condition=Q(approved_by=None) | (Q(released_by__isnull=False) & ~Q(approved_by=F("released_by"))),
+            ),
+            models.CheckConstraint(
+                name="payout_leaves_approved",
+                condition=Q(needs_approval=False) | Q(state=PayoutState.PENDING) | Q(approved_by__isnull=False),
             ),
             models.CheckConstraint(
                 name="payout_bounced_with_reason",

@@ -1,5 +1,6 @@
 """Everything that settlement does, one public function a business act."""
 
+from market.settlement.services.approvals import approve_payout, release_payout
 from market.settlement.services.bank_answers import confirm_payouts
 from market.settlement.services.books import Reconciliation, reconcile
 from market.settlement.services.capture import capture_many
@@ -17,6 +18,8 @@ from market.settlement.services.run import SettlementRun, ask_for_run, cutoff_du
 from market.settlement.services.stops import explain_stop, lift_stop
 
 __all__ = [
+    "approve_payout",
+    "release_payout",
     "Reconciliation",
     "SettlementRun",
     "ask_for_check",

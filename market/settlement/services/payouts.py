@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Collection
 
+from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -52,14 +53,17 @@ def new_payout(batch: SettlementBatch) -> Payout:
         amount=batch.net,
         currency=batch.currency,
         reference=f"QS{clock.business_date(batch.cutoff):%Y%m%d}{short_code(key, 13)}",
+        needs_approval=batch.net > settings.PAYOUT_APPROVAL_ABOVE,
     )
 
 
-def hold_on(vendor: Organization) -> PayoutHold | None:
-    """What keeps the exchange from paying this vendor now."""
+def hold_on(payout: Payout, vendor: Organization) -> PayoutHold | None:
+    """What keeps the exchange from sending this payout to its vendor now."""
     if vendor.state != OrganizationState.VERIFIED:
         return PayoutHold.NOT_VERIFIED
-    return None if vendor.bank_account else PayoutHold.NO_BANK_ACCOUNT
+    if not vendor.bank_account:
+        return PayoutHold.NO_BANK_ACCOUNT
+    return PayoutHold.NEEDS_APPROVAL if payout.needs_approval and payout.approved_by_id is None else None
 
 
 def payables(vendor_ids: Collection[uuid.UUID]) -> dict[tuple[uuid.UUID, str], Account]:
@@ -84,20 +88,20 @@ def leave(actor: Actor, payout: Payout, payable: Account, bank: Account) -> tupl
         business_key=f"payout:{payout.id}:sent",
         currency=payout.currency,
     )
-    return moved, _proof("payout.sent", actor, payout, bank_account=payable.organization.bank_account)
+    return moved, payout_event("payout.sent", actor, payout, bank_account=payable.organization.bank_account)
 
 
 def send_payout(*, actor: Actor, payout_id: uuid.UUID) -> None:
     """Send a pending payment to the bank account the vendor has now.
 
     Raises ``PayoutsStopped`` while the books do not add up, ``PayoutHeld`` when the vendor has none or is not verified,
-    ``IllegalTransition`` when it has been sent, ``NotFound``.
+    or two persons have not released the payout, ``IllegalTransition`` when it has been sent, ``NotFound``.
     """
     require_treasurer(actor)
-    payout = _payout(payout_id)
+    payout = find_payout(payout_id)
     require_no_stop()
     payable = payables([payout.vendor_org_id])[payout.vendor_org_id, payout.currency]
-    hold = hold_on(payable.organization)
+    hold = hold_on(payout, payable.organization)
     if hold is not None and payout.state == PayoutState.PENDING:
         raise PayoutHeld(_("It waits: %(reason)s.") % {"reason": hold.label}, hold=hold.value)
     with posting(), transaction.atomic():
@@ -115,10 +119,10 @@ def send_payout(*, actor: Actor, payout_id: uuid.UUID) -> None:
 def confirm_payout(*, actor: Actor, payout_id: uuid.UUID) -> None:
     """The bank says that the payment left. Raises ``IllegalTransition`` unless it was sent, ``NotFound``."""
     require_treasurer(actor)
-    payout = _payout(payout_id)
+    payout = find_payout(payout_id)
     with transaction.atomic():
         move_state(Payout.objects.filter(id=payout_id), PAYOUT_MOVES, PayoutState.CONFIRMED, ended_at=clock.now())
-        insert_together(_proof("payout.confirmed", actor, payout))
+        insert_together(payout_event("payout.confirmed", actor, payout))
 
 
 def bounce_payout(*, actor: Actor, payout_id: uuid.UUID, reason: str) -> Payout:
@@ -130,7 +134,7 @@ def bounce_payout(*, actor: Actor, payout_id: uuid.UUID, reason: str) -> Payout:
     reason = reason.strip()
     if not 0 < len(reason) <= MAX_REASON:
         raise InvalidInput(errors={"/reason": _("Say why the bank returned it, in at most 2000 characters.")})
-    payout = _payout(payout_id)
+    payout = find_payout(payout_id)
     payable = payables([payout.vendor_org_id])[payout.vendor_org_id, payout.currency]
     again = new_payout(payout.batch)
     again.hold = PayoutHold.CAME_BACK
@@ -151,18 +155,20 @@ def bounce_payout(*, actor: Actor, payout_id: uuid.UUID, reason: str) -> Payout:
             bounce_reason=reason,
             ended_at=clock.now(),
         )
-        insert_together(again, back, _proof("payout.bounced", actor, payout, reason=reason, next=again.reference))
+        insert_together(again, back, payout_event("payout.bounced", actor, payout, reason=reason, next=again.reference))
     return again
 
 
-def _payout(payout_id: uuid.UUID) -> Payout:
+def find_payout(payout_id: uuid.UUID) -> Payout:
+    """A payout with its batch. Raises ``NotFound``."""
     found = Payout.objects.select_related("batch").filter(id=payout_id).first()
     if found is None:
         raise NotFound
     return found
 
 
-def _proof(name: str, actor: Actor, payout: Payout, **more: str) -> AuditEvent:
+def payout_event(name: str, actor: Actor, payout: Payout, **more: str) -> AuditEvent:
+    """The evidence of an act on a payout."""
     return event(
         name,
         actor=actor,

@@ -52,7 +52,8 @@ SELECT capture.vendor_org_id, count(*)
 """
 
 # One statement, so that a capture that commits meanwhile is in both the sums and the lines or in neither. A vendor that
-# has a batch of this cutoff already gets none: what was captured late waits for the next cutoff.
+# has a batch of this cutoff already gets none: what was captured late waits for the next cutoff. So does what is too
+# little to pay: it is carried over until it is enough.
 MAKE_BATCHES = """
 WITH due AS MATERIALIZED (
     SELECT capture.*
@@ -67,6 +68,7 @@ WITH due AS MATERIALIZED (
            count(*), sum(gross)::bigint, sum(net)::bigint, sum(commission)::bigint, sum(vat)::bigint, %(now)s
       FROM due
      GROUP BY vendor_org_id, currency
+    HAVING sum(net) >= %(minimum)s
         ON CONFLICT ON CONSTRAINT settlement_batch_once DO NOTHING
     RETURNING *
 ), line AS (
@@ -171,7 +173,15 @@ def _slices(cutoff: datetime.datetime) -> Iterator[list[uuid.UUID]]:
 
 def _settle(actor: Actor, cutoff: datetime.datetime, vendor_ids: list[uuid.UUID]) -> SettlementRun:
     made = list(
-        SettlementBatch.objects.raw(MAKE_BATCHES, {"cutoff": cutoff, "vendors": vendor_ids, "now": clock.now()})
+        SettlementBatch.objects.raw(
+            MAKE_BATCHES,
+            {
+                "cutoff": cutoff,
+                "vendors": vendor_ids,
+                "now": clock.now(),
+                "minimum": settings.PAYOUT_MINIMUM,
+            },
+        )
     )
     if not made:
         return SettlementRun(cutoff)
@@ -204,7 +214,7 @@ def _pay(actor: Actor, made: Sequence[SettlementBatch]) -> tuple[int, int]:
             continue
         payout = new_payout(batch)
         payable = accounts[batch.vendor_org_id, batch.currency]
-        hold = hold_on(payable.organization)
+        hold = hold_on(payout, payable.organization)
         if hold is None:
             payout.state = PayoutState.SENT
             payout.bank_account = payable.organization.bank_account
