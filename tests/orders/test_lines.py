@@ -3,16 +3,17 @@
 import uuid
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.states import Capacity, Role
 from market.audit.models import AuditEvent
 from market.kernel import clock
-from market.kernel.errors import Forbidden, IllegalTransition
+from market.kernel.errors import Forbidden
 from market.orders import jobs, services
 from market.orders.errors import LinesRefused
 from market.orders.models import Charge, Dispute, Order
+from market.orders.services.ground import Wish
 from market.orders.services.lines import Objection
 from market.outbox.models import Job
 from tests import factories
@@ -22,18 +23,17 @@ from tests.tables import changed, fingerprint
 pytestmark = pytest.mark.django_db
 
 
-def grouped(market: factories.Market, count: int, group_id: uuid.UUID | None = None) -> list[Order]:
-    """Delivered orders that share a group, as if placed together."""
-    group_id = group_id or uuid.uuid4()
-    lines = [place(market) for _number in range(count)]
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute("UPDATE orders_order SET group_id = %s WHERE id = ANY(%s)", [group_id, [o.id for o in lines]])
-        cursor.execute("SET LOCAL session_replication_role = origin")
-    for order in lines:
+def grouped(market: factories.Market, count: int, *, offer_ids: list | None = None) -> list[Order]:
+    """Delivered orders that were placed together."""
+    wishes = [
+        Wish(offer_id=offer_id, quantity=1, purpose="Research", client_reference=str(uuid.uuid4()))
+        for offer_id in offer_ids or [market.offer.id] * count
+    ]
+    placed = services.place_many(actor=buyer(market), wishes=wishes, is_atomic=True)
+    for order in placed.orders:
         services.mark_delivering(order_id=order.id)
         services.mark_delivered(order_id=order.id)
-    return list(Order.objects.filter(id__in=[order.id for order in lines]).order_by("id"))
+    return list(Order.objects.filter(group_id=placed.group_id).order_by("id"))
 
 
 def objection(order: Order, **changes) -> dict:
@@ -119,8 +119,7 @@ def test_a_line_that_is_not_of_the_group_is_not_found(which):
     elif which == "no group":
         foreign = place(market).id
     elif which == "another buyer":
-        other = factories.market()
-        foreign = grouped(other, 1, lines[0].group_id)[0].id
+        foreign = grouped(factories.market(), 1)[0].id
     else:
         foreign = uuid.uuid4()
     body = {"accept": [str(lines[0].id), str(foreign)]}
@@ -178,12 +177,8 @@ def test_costs_the_same_however_many_lines():
 
 def test_what_runs_begins_line_by_line():
     market = factories.market()
-    lines = grouped(market, 1)
-    with pytest.raises(IllegalTransition):
-        services.mark_delivered(order_id=lines[0].id)
-    offer = factories.offer(market.offer.product, 1_000, price_model="subscription", months=3)
-    market.offer = offer
-    running = grouped(market, 1, lines[0].group_id)[-1]
-    assert send(market, lines, wish([lines[0], running])).status_code == 200
-    assert Job.objects.get(kind=jobs.BEGIN).subject_id == running.id
+    running = factories.offer(market.offer.product, 1_000, price_model="subscription", months=3)
+    lines = grouped(market, 2, offer_ids=[market.offer.id, running.id])
+    assert send(market, lines, wish(lines)).status_code == 200
+    assert Job.objects.get(kind=jobs.BEGIN).subject_id == lines[1].id
     assert Charge.objects.get().order_id == lines[0].id

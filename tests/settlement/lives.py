@@ -46,6 +46,26 @@ def accept(market: factories.Market, order_id: uuid.UUID) -> None:
     orders.accept(actor=factories.actor_of(market.purchaser), order_id=order_id)
 
 
+def dispute(market: factories.Market, order_id: uuid.UUID) -> None:
+    orders.dispute(
+        actor=factories.actor_of(market.purchaser), order_id=order_id, reason="incomplete", text="March is missing."
+    )
+
+
+def answer(market: factories.Market, order_id: uuid.UUID) -> None:
+    orders.answer_dispute(actor=factories.actor_of(market.lister), order_id=order_id, text="It is there.")
+
+
+def decide(market: factories.Market, order_id: uuid.UUID, verdict: str, refund_amount: int | None = None) -> None:
+    orders.decide_dispute(
+        actor=factories.actor_of(market.operator),
+        order_id=order_id,
+        verdict=verdict,
+        grounds="We looked at the file.",
+        refund_amount=refund_amount,
+    )
+
+
 def capture(market: factories.Market, order_id: uuid.UUID) -> None:
     capture_orders([order_id])
 

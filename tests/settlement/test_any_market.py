@@ -1,6 +1,7 @@
 """Whatever a little market does, in whatever order, every fen adds up."""
 
 import contextlib
+from functools import partial
 
 import pytest
 from django.db import transaction
@@ -15,7 +16,15 @@ from tests import factories
 from tests.settlement import lives
 from tests.settlement.trades import market_with_fees
 
-ORDER_ACTS = [lives.deliver, lives.fail, lives.refund, lives.cancel, lives.accept, lives.capture]
+DECISIONS = [
+    partial(lives.decide, verdict="accept"),
+    partial(lives.decide, verdict="refund"),
+    partial(lives.decide, verdict="partial", refund_amount=777),
+]
+ORDER_ACTS = [
+    *(lives.deliver, lives.fail, lives.refund, lives.cancel, lives.accept, lives.capture),
+    *(lives.dispute, lives.answer, *DECISIONS),
+]
 PAYOUT_ACTS = [
     lambda payout_id: send_payout(actor=SYSTEM, payout_id=payout_id),
     lambda payout_id: confirm_payout(actor=SYSTEM, payout_id=payout_id),
@@ -26,6 +35,7 @@ steps = st.one_of(
     st.tuples(st.just("place"), st.integers(1, 1_000_000), st.integers(1, 3)),
     st.tuples(st.just("order"), st.integers(0, 7), st.sampled_from(ORDER_ACTS)),
     st.tuples(st.just("whole life"), st.integers(0, 7), st.just(None)),
+    st.tuples(st.just("disputed life"), st.integers(0, 7), st.sampled_from(DECISIONS)),
     st.tuples(st.just("payout"), st.integers(0, 3), st.sampled_from(PAYOUT_ACTS)),
     st.tuples(st.just("settle"), st.none(), st.none()),
     st.tuples(st.just("fees"), st.integers(0, 3_000), st.integers(0, 2_000)),
@@ -40,6 +50,9 @@ def perform(market: factories.Market, made: list, step: tuple) -> None:
         second(market, made[first % len(made)])
     elif name == "whole life" and made:
         for act in (lives.deliver, lives.accept, lives.capture):
+            act(market, made[first % len(made)])
+    elif name == "disputed life" and made:
+        for act in (lives.deliver, lives.dispute, lives.answer, second, lives.capture):
             act(market, made[first % len(made)])
     elif name == "payout" and Payout.objects.exists():
         second(list(Payout.objects.order_by("id").values_list("id", flat=True))[first % Payout.objects.count()])

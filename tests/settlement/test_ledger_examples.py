@@ -57,7 +57,9 @@ class Story:
         elif act := re.fullmatch(r"place ([\d.]+)", step):
             offer = factories.offer(self.market.offer.product, fen(act[1]))
             self.order_id = lives.place(self.market, offer.id)
-        elif step in ("deliver", "fail", "refund", "cancel", "accept", "capture"):
+        elif act := re.fullmatch(r"decide (\w+)(?: ([\d.]+))?", step):
+            lives.decide(self.market, self.order_id, act[1], fen(act[2]) if act[2] else None)
+        elif step in ("deliver", "fail", "refund", "cancel", "accept", "dispute", "answer", "capture"):
             getattr(lives, step)(self.market, self.order_id)
         elif step == "settle":
             lives.settle()
@@ -116,7 +118,7 @@ def test_the_document_shows_every_kind_of_transfer():
     """A new way for money to move needs an example."""
     titles = [parameter.id for parameter in examples()]
     routes = {(row[1], row[2]) for parameter in examples() for row in parameter.values[2] if row[3]}
-    assert len(titles) == DOCUMENT.count("\nGiven: ") == 11
+    assert len(titles) == DOCUMENT.count("\nGiven: ") == 13
     assert routes == {
         ("bank", "wallet"),
         ("wallet", "escrow"),
