@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSingleDateWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from market.orders.services.amending import MAX_ACCEPTANCE_DAYS, MAX_LICENCE, MAX_MESSAGE, MAX_PURPOSE
 
@@ -30,7 +30,7 @@ class ProposalForm(forms.Form):
     ends_on = forms.DateField(
         label=_("Ends early before"),
         required=False,
-        widget=UnfoldAdminSingleDateWidget,
+        widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}),
         help_text=_("Of a running contract: the day on which it shall be over, that day no longer."),
     )
     message = forms.CharField(

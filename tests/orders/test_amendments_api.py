@@ -171,7 +171,7 @@ def test_a_vendor_proposes_from_the_order_s_page():
     act = f"/vendor/orders/order/{order.id}/acts/amend/"
     assert act in client.get(f"/vendor/orders/order/{order.id}/change/").content.decode()
     form = client.get(act).content.decode()
-    assert "Cold-chain planning." in form and "Internal use." in form
+    assert "Cold-chain planning." in form and "Internal use." in form and 'type="date"' in form
     as_it_is = {"purpose": "Cold-chain planning.", "licence": "Internal use.", "acceptance_days": "7", "ends_on": ""}
     nothing = client.post(act, as_it_is | {"message": ""})
     assert nothing.status_code == 200 and "all this already" in nothing.content.decode()
@@ -182,6 +182,7 @@ def test_a_vendor_proposes_from_the_order_s_page():
     assert done.status_code == 302 and done.url == f"/vendor/orders/amendment/{amendment.id}/change/"
     assert (amendment.side, amendment.changes()) == ("vendor", {"licence": "Wider."})
     page = client.get(done.url).content.decode()
+    assert "(&#x27;" not in page
     assert "/acts/withdraw/" in page and "/acts/confirm/" not in page and "Internal use." in page
     assert client.post(f"/vendor/orders/amendment/{amendment.id}/acts/withdraw/", {"message": ""}).status_code == 302
     amendment.refresh_from_db()

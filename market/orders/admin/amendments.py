@@ -61,7 +61,7 @@ class ReadAmendments:
     search_fields = ("order__number",)
     search_help_text = _("Order number")
     fields = (
-        "order_link", "state_badge", "side", "changes", "unused", "message", "answer", "base_version", "became",
+        "order_link", "state", "side", "changes", "unused", "message", "answer", "base_version", "became",
         "created_at", "due_at", "closed_at",
     )  # fmt: skip
     readonly_fields = fields
