@@ -136,7 +136,7 @@ def test_page_and_file_say_the_same(model, language):
 def test_prices_are_written_out():
     english = {model: words_of(page_of(terms_with(price=price), "en")) for model, price in PARTS.items()}
     assert (
-        "CNY50.00amonthfor3months,paidbythemonth,after14daysoftrial,renewedunlessended30daysbefore"
+        "CNY50.00amonthfor3months,paidbythemonth,after14daysoftrial,renewedunlesscancelled,withnotice30daysbefore"
         in (english["subscription"])
     )
     assert "1Jan.31,2027100.002Feb.28,2027100.003March31,2027100.00" in english["subscription"]
