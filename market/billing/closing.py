@@ -14,20 +14,17 @@ def month_end(meter: Meter) -> datetime.datetime:
     return clock.business_midnight(add_months(meter.month, 1))
 
 
-def last_close(meter: Meter) -> datetime.datetime | None:
+def last_close(meter: Meter) -> datetime.datetime:
     """When the contract's last statement is made: use is over, and the time for late records too.
 
     A contract that was accepted only after its end has that time from the acceptance on.
     """
-    if meter.ends_at is None:
-        return None
     return max(meter.ends_at, meter.began_at) + datetime.timedelta(days=settings.USAGE_LATE_DAYS)
 
 
 def set_next_close(meter: Meter) -> None:
     """Set ``closes_at`` to the end of the open month or, when that comes first, of the contract."""
-    last = last_close(meter)
-    meter.closes_at = month_end(meter) if last is None else min(month_end(meter), last)
+    meter.closes_at = min(month_end(meter), last_close(meter))
 
 
 def closes_for_good(meter: Meter) -> bool:

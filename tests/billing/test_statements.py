@@ -13,6 +13,7 @@ from market.ledger.states import AccountKind
 from market.orders import jobs
 from market.orders import services as orders
 from market.orders.models import Charge, Order
+from market.orders.services.charging import charge
 from market.orders.states import OrderState
 from market.outbox.models import Job
 from market.settlement.services import reconcile
@@ -211,13 +212,24 @@ def test_an_ended_contract_takes_no_prepayment():
     assert changed(before) == []
 
 
-def test_many_contracts_are_closed_together(monkeypatch):
-    monkeypatch.setattr("market.billing.services.statements.BATCH", 2)
+def test_one_broken_contract_holds_up_no_other():
     market = factories.market()
-    for _number in range(5):
-        metered(market, 1_000)
-    assert close() == 5 and close() == 0
-    assert Job.objects.filter(kind=jobs.CAPTURE).count() == 5
+    contracts = [metered(market, 1_000) for _number in range(4)]
+    broken = contracts[1]
+    charge(broken, part="2027-03", amount=0, is_final=False).save(force_insert=True)
+    assert close() == 3 and close() == 0
+    assert not broken.statements.exists() and meter_of(broken).month.month == 3
+    assert Job.objects.filter(kind=jobs.CAPTURE).count() == 3
+
+
+def test_the_right_to_receive_ends_with_the_contract():
+    market = factories.market()
+    order = metered(market, months=2)
+    order.refresh_from_db()
+    assert order.access_until == at(5, 4, 16)
+    services.end_meter_early(order_id=order.id, ends_on=datetime.date(2027, 4, 1))
+    order.refresh_from_db()
+    assert order.access_until == at(3, 31, 16)
 
 
 @pytest.mark.parametrize(

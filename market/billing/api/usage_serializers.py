@@ -95,7 +95,7 @@ class MeterSerializer(serializers.Serializer):
     top_ups = serializers.IntegerField()
     starts_at = serializers.DateTimeField(help_text="Use counts from then.")
     free_until = serializers.DateTimeField(help_text="Use costs nothing before: the end of the trial.")
-    ends_at = serializers.DateTimeField(allow_null=True, help_text="Use counts until then.")
+    ends_at = serializers.DateTimeField(help_text="Use counts until then.")
     warned_at = serializers.DateTimeField(allow_null=True, help_text="80 % of the last prepayment were used then.")
     stopped_at = serializers.DateTimeField(allow_null=True)
     last_record_at = serializers.DateTimeField(allow_null=True)

@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('state', models.CharField(choices=[('running', 'running'), ('stopped', 'stopped'), ('ended', 'ended')], default='running', max_length=16, verbose_name='state')),
                 ('starts_at', models.DateTimeField(verbose_name='use counts from')),
                 ('free_until', models.DateTimeField(verbose_name='use costs from')),
-                ('ends_at', models.DateTimeField(null=True, verbose_name='use counts until')),
+                ('ends_at', models.DateTimeField(verbose_name='use counts until')),
                 ('closes_at', models.DateTimeField(null=True, verbose_name='next statement')),
                 ('month', models.DateField(verbose_name='open month')),
                 ('carried', models.BigIntegerField(default=0, verbose_name='units brought forward')),

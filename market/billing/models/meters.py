@@ -35,7 +35,7 @@ class Meter(models.Model):
     state = models.CharField(_("state"), max_length=16, choices=MeterState, default=MeterState.RUNNING)
     starts_at = models.DateTimeField(_("use counts from"))
     free_until = models.DateTimeField(_("use costs from"))
-    ends_at = models.DateTimeField(_("use counts until"), null=True)
+    ends_at = models.DateTimeField(_("use counts until"))
     closes_at = models.DateTimeField(_("next statement"), null=True)
     month = models.DateField(_("open month"))
     carried = models.BigIntegerField(_("units brought forward"), default=0)

@@ -25,6 +25,7 @@ from market.ledger.models import Transfer
 from market.ledger.selectors import organization_with_accounts
 from market.ledger.services import posting, transfer
 from market.ledger.states import TransferKind
+from market.orders import services as orders
 from market.orders.locks import lock_order
 from market.orders.models import Order
 from market.orders.selectors import BUYING_ROLES, order_visible_to, orders_visible_to
@@ -52,21 +53,20 @@ def begin(*, order_id: uuid.UUID) -> Meter:
             raise ORDER_MOVES.illegal(order.state, OrderState.SETTLED)
         meter = _new(order)
         insert_together(meter, evidence("meter.began", SYSTEM, order, prepaid=meter.prepaid))
+        orders.end_access(order_id=order.id, at=meter.ends_at)
     return meter
 
 
 def _new(order: Order) -> Meter:
     """Use counts from the delivery, by which the buyer could use it; the months begin with the acceptance."""
     now = clock.now()
-    placed_on = clock.business_date(order.placed_at)
-    free_until = order.term_starts_on or placed_on + datetime.timedelta(days=order.offer.trial_days)
     meter = Meter(
         order=order,
         buyer_org_id=order.buyer_org_id,
         vendor_org_id=order.vendor_org_id,
         starts_at=order.delivered_at,
-        free_until=clock.business_midnight(free_until),
-        ends_at=clock.business_midnight(order.term_ends_on) if order.term_ends_on else None,
+        free_until=clock.business_midnight(order.term_starts_on),
+        ends_at=clock.business_midnight(order.term_ends_on),
         month=clock.business_date(now).replace(day=1),
         prepaid=order.amount,
         currency=order.currency,
@@ -194,3 +194,4 @@ def end_early(*, order_id: uuid.UUID, ends_on: datetime.date) -> None:
         set_next_close(meter)
         save(meter, "ends_at", "closes_at")
         insert_together(evidence("meter.end_agreed", SYSTEM, meter.order, ends_at=ends_at.isoformat()))
+        orders.end_access(order_id=order_id, at=ends_at)

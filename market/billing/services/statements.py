@@ -1,6 +1,7 @@
 """The close of a month: a statement, its charge and the job that captures it, in one transaction."""
 
 import datetime
+import uuid
 
 from django.db import transaction
 from django.db.models import Model
@@ -8,6 +9,7 @@ from django.db.models import Model
 from market.billing.closing import closes_for_good, set_next_close
 from market.billing.models import Meter, Statement
 from market.billing.services.meters import change_state, save, with_order
+from market.billing.services.steps import one_by_one
 from market.billing.states import MeterState
 from market.catalog.pricing import Calculation, add_months, month_charge
 from market.kernel import clock
@@ -17,9 +19,6 @@ from market.ledger.services import posting
 from market.orders.models import Charge
 from market.orders.services.charging import back_to_wallet, capture_job, charge
 from market.orders.services.steps import evidence
-
-BATCH = 100
-"""Meters that beat closes in one transaction."""
 
 REST = "rest"
 """The part of an order's release that returns what metered use has not drawn."""
@@ -31,23 +30,18 @@ CLOSED = ("state", "month", "carried", "units", "records", "drawn", "charged", "
 def close_due() -> int:
     """Close every month, and every contract, whose time has come; returns how many statements that made.
 
-    In batches; any number of callers may run at once, each takes what no other holds.
+    One transaction a contract. Any number of callers may run at once, each takes what no other holds.
     """
-    closed = 0
-    while batch := _close_batch():
-        closed += batch
-    return closed
+    due = Meter.objects.filter(closes_at__lte=clock.now()).exclude(state=MeterState.ENDED).order_by("closes_at")
+    found = [{"meter_id": meter_id} for meter_id in due.values_list("id", flat=True)]
+    return one_by_one("billing.close_failed", _close_one, found)
 
 
-def _close_batch() -> int:
+def _close_one(meter_id: uuid.UUID) -> int:
     with posting(), transaction.atomic():
-        due = (
-            with_order(Meter.objects.filter(closes_at__lte=clock.now()))
-            .exclude(state=MeterState.ENDED)
-            .order_by("closes_at")
-            .select_for_update(of=("self",), skip_locked=True, no_key=True)[:BATCH]
-        )
-        return sum(close_through(meter) for meter in due)
+        free = with_order(Meter.objects.filter(id=meter_id))
+        meter = free.select_for_update(of=("self",), skip_locked=True, no_key=True).first()
+        return close_through(meter) if meter is not None else 0
 
 
 def close_through(meter: Meter) -> int:

@@ -213,7 +213,7 @@ class _Tally:
             raise OutsideContract(errors={"/used_at": _("This lies in the future.")})
         if used_at < meter.starts_at:
             raise OutsideContract(errors={"/used_at": _("The buyer could not use it yet.")})
-        if meter.ends_at is not None and used_at >= meter.ends_at:
+        if used_at >= meter.ends_at:
             raise OutsideContract(errors={"/used_at": _("The contract was over by then.")})
 
     def _reversible(self, entry: Entry) -> _Known:
