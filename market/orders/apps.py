@@ -10,5 +10,6 @@ class OrdersConfig(AppConfig):
     verbose_name = _("Orders")
 
     def ready(self) -> None:
-        """Handlers need models, which exist only now."""
+        """Handlers and panels need models, which exist only now."""
         import_module("market.orders.handlers")
+        import_module("market.orders.panels")

@@ -208,6 +208,18 @@ def test_a_vendor_answers_in_its_workspace(act, state):
         assert str(amendment.id) in watcher.get(f"/{site}/orders/order/{order.id}/change/").content.decode()
 
 
+def test_the_first_page_says_how_many_wait():
+    market = factories.market()
+    client = signed_in(market.lister)
+    proposed(market, place(market))
+    proposed(market, place(market), vendor(market), licence="Wider.")
+    page = client.get("/vendor/").content.decode()
+    place_of_it = page.index("Changes of contracts to answer")
+    assert re.search(r">\s*1\s*<", page[place_of_it - 600 : place_of_it + 600])
+    (address,) = re.findall(r'href="(/vendor/orders/amendment/\?state[^"]*)"', page)
+    assert client.get(address.replace("&amp;", "&")).content.decode().count("/vendor/orders/amendment/01") == 1
+
+
 DOCUMENT = (Path(settings.BASE_DIR) / "docs" / "contracts.md").read_text()
 
 
