@@ -13,9 +13,12 @@ from market.billing.models import Subscription
 from market.billing.states import Renewal
 from market.catalog.models import Product
 from market.catalog.states import ProductState
+from market.orders import selectors as orders
+from market.orders.admin.timeline import steps_of
 from market.orders.models import Order
 from tests import factories
 from tests.billing.contracts import beat, market_of_contracts, on, subscribed
+from tests.orders.trades import buyer
 
 pytestmark = pytest.mark.django_db
 RENEWED = {"renewal_notice_days": 30}
@@ -114,6 +117,20 @@ def test_a_renewed_contract_leads_on_and_one_that_could_not_be_says_why():
     shown = read(market.lister, page(renewed), "2027-04-17")
     assert following.number in shown and "Nothing: it has ended." in shown
     assert "no longer listed" in read(market.lister, page(refused), "2027-04-17")
+
+
+def test_the_orders_page_tells_the_story_with_its_money():
+    market = market_of_contracts()
+    subscription = subscribed(market, trial_days=14, **RENEWED)
+    with on("2027-01-20"):
+        services.decline_renewal(actor=factories.actor_of(market.lister), subscription_id=subscription.id)
+    with on("2027-01-21"):
+        services.cancel_subscription(actor=buyer(market), subscription_id=subscription.id)
+    story = steps_of(orders.timeline(factories.actor_of(market.lister), subscription.order))
+    moved = {step.act.name: [movement.amount for movement in step.movements] for step in story if step.act}
+    assert moved["subscription.trial_ended"] == [30_000]
+    shown = read(market.lister, reverse("vendor:orders_order_change", args=[subscription.order_id]), "2027-01-21")
+    assert "The vendor will not renew" in shown and "Ended within the trial" in shown
 
 
 def test_the_list_costs_the_same_for_any_number_of_rows(django_assert_max_num_queries):

@@ -122,7 +122,7 @@ class UsageReportedSerializer(serializers.Serializer):
     meter = MeterSerializer()
 
 
-class StatementLineSerializer(serializers.Serializer):
+class ChargedLineSerializer(serializers.Serializer):
     """One line of how a month's amount comes about."""
 
     reason = serializers.ChoiceField(["use", "free_units", "tier", "volume_tier"])
@@ -166,7 +166,7 @@ class UsageSeriesSerializer(serializers.Serializer):
 class UsageSerializer(MeterSerializer):
     """A look at metered use: where it stands, by month and by day."""
 
-    lines = StatementLineSerializer(many=True, help_text="How what the open month costs comes about.")
+    lines = ChargedLineSerializer(many=True, help_text="How what the open month costs comes about.")
     is_capped = serializers.BooleanField(help_text="The open month costs no more, however much is used.")
     months = UsageMonthSerializer(many=True)
     days = UsageDaySerializer(many=True)
@@ -250,7 +250,7 @@ class StatementDetailSerializer(StatementSerializer):
 
     lines = serializers.SerializerMethodField()
 
-    @extend_schema_field(StatementLineSerializer(many=True))
+    @extend_schema_field(ChargedLineSerializer(many=True))
     def get_lines(self, statement: Statement) -> list[dict[str, Any]]:
         """The lines as they were frozen, their reasons in words."""
-        return StatementLineSerializer([Line(**line) for line in statement.lines], many=True).data
+        return ChargedLineSerializer([Line(**line) for line in statement.lines], many=True).data
