@@ -92,7 +92,7 @@ class Usage(APIView):
         return Response(
             {
                 **rendered(meter, actor),
-                "lines": serializers.StatementLineSerializer(calculation.lines, many=True).data,
+                "lines": serializers.ChargedLineSerializer(calculation.lines, many=True).data,
                 "is_capped": calculation.is_capped,
                 "months": serializers.UsageMonthSerializer(months, many=True).data,
                 "days": serializers.UsageDaySerializer(days, many=True).data,
