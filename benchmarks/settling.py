@@ -69,6 +69,18 @@ SELECT (jsonb_populate_record(model, jsonb_build_object(
   JOIN ledger_account AS escrow ON escrow.organization_id = buyer_id AND escrow.kind = 'escrow'
  WHERE model.subject_id = %(order)s AND model.kind = 'escrow';
 
+INSERT INTO ledger_transfer
+SELECT (jsonb_populate_record(model, jsonb_build_object(
+           'id', paid.key, 'tx_id', paid.key, 'subject_id', paid.key, 'amount', paid.amount,
+           'business_key', 'deposit:' || paid.key, 'credit_account_id', paid.wallet))).*
+  FROM ledger_transfer AS model
+ CROSS JOIN (
+        SELECT audit_uuid7() AS key, leg.debit_account_id AS wallet, sum(leg.amount) AS amount
+          FROM ledger_transfer AS leg JOIN trade ON trade.id = leg.id
+         GROUP BY leg.debit_account_id
+       ) AS paid
+ WHERE model.id = (SELECT id FROM ledger_transfer WHERE kind = 'deposit' LIMIT 1);
+
 UPDATE ledger_account AS account SET balance = paid.amount
   FROM (SELECT credit_account_id, sum(amount)::bigint AS amount FROM ledger_transfer WHERE kind = 'escrow' GROUP BY 1)
     AS paid
@@ -169,7 +181,7 @@ def services(orders: int) -> dict:
         "seconds": seconds,
         "capture_seconds": captured_at - began,
         "more_mib": peak_mib() - before,
-        # The copies have no evidence of their placement; all else must add up.
+        # Nobody placed the copies or deposited their money, so there is no evidence of it; all else must add up.
         "drifted": [finding.check.name for finding in reconcile(show=1).findings if finding.drifted],
     }
 

@@ -5,11 +5,13 @@ import json
 import pytest
 from django.urls import reverse
 
+from accounts.models import Membership
 from accounts.states import Capacity, Role
 from market.kernel.money import MAX_AMOUNT
 from market.orders import services
 from market.orders.admin.timeline import steps_of
 from market.orders.models import Dispute, SpendingLimit
+from market.orders.panels import operator_panel, vendor_panel
 from market.orders.selectors import timeline
 from market.orders.states import DisputeState, OrderState
 from market.settlement.services import capture_many
@@ -93,6 +95,29 @@ def test_spending_limits_are_shown_and_cannot_be_changed():
         assert text(client.get(change(site, limit)))
         assert client.post(change(site, limit), {"amount": MAX_AMOUNT}).status_code == 403
     assert SpendingLimit.objects.get().amount == 123_456
+
+
+def test_first_pages_count_what_waits_for_whom():
+    market = factories.market()
+    for _number in range(2):
+        disputed(market)
+    answered(market)
+    for site, person, title, count in (
+        ("vendor", market.lister, "Disputes to answer", 2),
+        ("operator", market.operator, "Disputes to decide", 1),
+    ):
+        page = text(enter(person).get(reverse(f"{site}:index")))
+        state = "awaiting_answer" if site == "vendor" else "awaiting_decision"
+        assert title in page and f"state__exact={state}" in page
+        figures = [figure for figure in panel_figures(site, person) if str(figure.title) == title]
+        assert [figure.value for figure in figures] == [str(count)]
+    rival = factories.member(factories.organization(Capacity.VENDOR), Role.LISTER)
+    figures = {str(figure.title): figure.value for figure in panel_figures("vendor", rival)}
+    assert figures["Disputes to answer"] == "0"
+
+
+def panel_figures(site: str, person: Membership) -> list:
+    return list({"vendor": vendor_panel, "operator": operator_panel}[site](factories.actor_of(person)))
 
 
 class TestPicture:
