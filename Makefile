@@ -42,8 +42,8 @@ serve: install ## The exchange on http://127.0.0.1:PORT (8000) with a loaded mar
 test: install ## Every test; ARGS="-k wallet" narrows
 	@$(SERVERS) pytest --numprocesses $(JOBS) $(ARGS)
 
-test-deep: install ## A thousand random histories of a market, races included; takes long
-	@$(SERVERS) pytest --hypothesis-profile=deep tests/machine $(ARGS)
+test-deep: install ## A thousand random histories of a market, and 100,000 orders in two sets of books; takes long
+	@$(SERVERS) pytest --hypothesis-profile=deep tests/machine tests/settlement/test_naive.py $(ARGS)
 
 lint: install ## Style, imports and the way down between rooms
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import itertools
+import tracemalloc
 import zipfile
 from decimal import Decimal
 from xml.etree import ElementTree
@@ -14,9 +15,13 @@ from django.db import connection
 
 from accounts.models import Organization
 from market.documents import writers
+from market.documents.downloads import statement_file
+from market.documents.periods import month
 from market.documents.writers import FORMS
 from market.kernel import spreadsheets
 from market.kernel.money import from_text
+from market.ledger.models import Account
+from market.ledger.states import AccountKind
 from market.reports.exporters.base import SafeText
 from tests import factories
 from tests.documents import books
@@ -152,3 +157,37 @@ def test_python_and_postgresql_agree_about_what_a_formula_is():
         for text in ("", *(f"{letter}1" for letter in sorted(beginnings))):
             cursor.execute("SELECT " + SafeText.template % {"expressions": "%s::text"}, [text])
             assert cursor.fetchone()[0] == spreadsheets.safe_text(text), text
+
+
+MANY = """
+INSERT INTO ledger_transfer (id, tx_id, debit_account_id, credit_account_id, amount, currency, kind, subject_type,
+                             subject_id, business_key, posted_at)
+SELECT gen_random_uuid(), gen_random_uuid(), bank.id, %(wallet)s, 1, 'CNY', 'deposit', 'deposit', gen_random_uuid(),
+       'deposit:MANY-' || number, %(begins)s + number * interval '1 second'
+  FROM generate_series(%(first)s::int, %(last)s::int) AS number
+  JOIN ledger_account AS bank ON bank.kind = 'bank'
+"""
+
+
+def peak_of(account: Account, form: str) -> int:
+    """The most memory (bytes) that Python held while the file was written."""
+    tracemalloc.start()
+    try:
+        statement_file(account, month("2026-05"), form, "en").close()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_memory_does_not_grow_with_the_lines(market, form):
+    wallet = books.account(market.buyer, AccountKind.WALLET)
+    period = month("2026-05")
+    peak_of(wallet, form)  # what is loaded once
+    peaks = []
+    for first, last in ((1, 3_000), (3_001, 15_000)):
+        with connection.cursor() as cursor:
+            cursor.execute(MANY, {"wallet": wallet.id, "begins": period.begins, "first": first, "last": last})
+        peaks.append(peak_of(wallet, form))
+    few, many = peaks
+    assert many < 1.3 * few, peaks

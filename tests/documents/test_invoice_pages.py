@@ -42,6 +42,8 @@ def test_an_invoice_is_recorded_read_and_taken_back(site):
     for text in ("100.00", "5.66", market.buyer.name, invoicing.TAX_NUMBER):
         assert text in page, text
     assert client.get(act(site, invoice, "red-letter")).status_code == 404
+    asked = client.get(act(site, invoice, "issue")).content.decode()
+    assert "100.00" in asked and "5.66" in asked
     assert client.post(act(site, invoice, "issue"), form()).status_code == 302
     document = TaxDocument.objects.get()
     assert document.number in client.get(f"/{site}/documents/invoice/{invoice.id}/change/").content.decode()

@@ -2,8 +2,8 @@
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from accounts import uscc
 from accounts.models import Organization
@@ -12,7 +12,7 @@ from market.catalog.models import SHA256_PATTERN
 from market.documents.states import Colour, InvoiceKind, InvoiceState
 from market.kernel import clock
 from market.kernel.identifiers import uuid7
-from market.kernel.money import CURRENCY, MAX_AMOUNT
+from market.kernel.money import CURRENCY, MAX_AMOUNT, to_text
 from market.orders.models import Order
 from market.settlement.models import Capture
 
@@ -94,7 +94,8 @@ class Invoice(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.title} · {self.requested_at:%Y-%m-%d}"
+        amounts = {"title": self.title, "amount": to_text(self.amount), "vat": to_text(self.vat)}
+        return gettext("%(title)s · %(amount)s yuan, VAT %(vat)s") % amounts
 
 
 class InvoiceLine(models.Model):

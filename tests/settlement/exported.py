@@ -1,0 +1,52 @@
+"""The books as CSV files, one a table, for the second implementation."""
+
+from pathlib import Path
+
+from django.db import connection
+
+TABLES = {
+    "accounts": "SELECT id, organization_id, kind, currency, balance FROM ledger_account",
+    "transfers": "SELECT id, kind, debit_account_id, credit_account_id, amount, subject_id FROM ledger_transfer",
+    "deposits": "SELECT subject_id AS transfer_id, on_behalf_of_org_id, payload FROM audit_auditevent"
+    " WHERE name = 'deposit.confirmed'",
+    "paid": "SELECT subject_id FROM audit_auditevent WHERE name = 'order.paid'",
+    "orders": "SELECT id, state, amount, buyer_org_id, vendor_org_id, approval_due_at, funds_due_at FROM orders_order",
+    "charges": "SELECT id, order_id, amount, is_final FROM orders_charge",
+    "schedules": "SELECT id, version, commission_bps, vat_general_bps, vat_small_scale_bps, effective_from"
+    " FROM settlement_feeschedule",
+    "captures": "SELECT id, charge_id, order_id, vendor_org_id, schedule_id, taxpayer_type, gross, net, commission,"
+    " vat, captured_at FROM settlement_capture",
+    "lines": "SELECT batch_id, capture_id FROM settlement_batchline",
+    "batches": "SELECT id, vendor_org_id, cutoff, order_count, gross, net, commission, vat, created_at"
+    " FROM settlement_settlementbatch",
+    "payouts": "SELECT id, batch_id, amount, reference, state FROM settlement_payout",
+}
+
+
+def export(folder: Path) -> Path:
+    """Write every table; moments are texts of one length and zone, so that they compare as they are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL TIME ZONE 'UTC'")
+        for name, select in TABLES.items():
+            with (folder / f"{name}.csv").open("wb") as file:
+                for piece in _copied(cursor, select):
+                    file.write(piece)
+    return folder
+
+
+def _copied(cursor, select: str):
+    columns = ", ".join(_texts(select))
+    statement = f"COPY (SELECT {columns} FROM ({select}) AS rows) TO STDOUT (FORMAT csv, HEADER)"
+    with cursor.copy(statement) as copy:
+        yield from copy
+
+
+def _texts(select: str) -> list[str]:
+    """The columns, moments written out to the microsecond."""
+    names = [
+        column.split(" AS ")[-1].strip() for column in select.removeprefix("SELECT ").split(" FROM ")[0].split(",")
+    ]
+    form = "'YYYY-MM-DD\"T\"HH24:MI:SS.US'"
+    moments = ("effective_from", "captured_at", "cutoff", "created_at")
+    return [f"to_char({name}, {form}) AS {name}" if name in moments else name for name in names]
