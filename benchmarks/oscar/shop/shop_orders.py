@@ -31,15 +31,18 @@ numbers = itertools.count(1)
 
 
 def open_shop():
-    """One customer, one product that needs no shipping and keeps no stock: the least that an order can cost."""
+    """One customer, and one product that is not shipped; its stock is kept, as it is unless a shop says otherwise."""
     call_command("migrate", verbosity=0)
-    kind = get_model("catalogue", "ProductClass").objects.create(
-        name="data", requires_shipping=False, track_stock=False
-    )
+    kind = get_model("catalogue", "ProductClass").objects.create(name="data", requires_shipping=False)
     product = get_model("catalogue", "Product").objects.create(title="Weather", product_class=kind)
     partner = get_model("partner", "Partner").objects.create(name="Vendor")
     get_model("partner", "StockRecord").objects.create(
-        product=product, partner=partner, partner_sku="W", price=Decimal("123.45"), price_currency="CNY"
+        product=product,
+        partner=partner,
+        partner_sku="W",
+        price=Decimal("123.45"),
+        price_currency="CNY",
+        num_in_stock=10**9,
     )
     paid_by = get_model("payment", "SourceType").objects.create(name="Wallet")
     return User.objects.create_user("buyer"), product, paid_by
