@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from market.orders.states import HOLDS_ESCROW
 from market.settlement.book_checks import SNAPSHOTS
+from market.settlement.meter_checks import USE
 from market.settlement.order_checks import ESCROW, LINES, ORDERS, PARTIES
 
 
@@ -279,6 +280,12 @@ CHECKS = (
         _("An order's money moves between its own parties"),
         "SELECT count(*) FROM ledger_transfer WHERE subject_type = 'order'",
         PARTIES,
+    ),
+    Check(
+        "use",
+        _("What metered use has drawn is what its records, statements and prepayments say"),
+        "SELECT (SELECT count(*) FROM billing_meter) + (SELECT count(*) FROM billing_statement)",
+        USE,
     ),
     Check(
         "captures",
