@@ -44,8 +44,12 @@ class ReadOrganizations:
     list_display = ("name", "uscc", "region", "capacities_text", "state", "created_at")
     list_filter = ("state", CapacityFilter, "taxpayer_type")
     search_fields = ("name", "uscc")
-    fields = ("name", "uscc", "region", "taxpayer_type", "bank_account", "capacities_text", "state", "created_at")
-    readonly_fields = ("capacities_text", "state", "created_at")
+    fields = ("name", "uscc", "region", "taxpayer_type", "account_shown", "capacities_text", "state", "created_at")
+    readonly_fields = ("account_shown", "capacities_text", "state", "created_at")
+
+    @admin.display(description=_("bank account"))
+    def account_shown(self, organization: Organization) -> str:
+        return organization.shown_bank_account
 
     @admin.display(description=_("capacities"))
     def capacities_text(self, organization: Organization) -> str:

@@ -29,6 +29,18 @@ class OrganizationForm(forms.ModelForm):
         model = Organization
         fields = ("name", "uscc", "region", "taxpayer_type", "bank_account", "capacities")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """The number that is kept is not in the page; an empty field leaves it as it is."""
+        super().__init__(*args, **kwargs)
+        kept = self.instance.shown_bank_account
+        if kept and "bank_account" in self.fields:
+            self.initial["bank_account"] = ""
+            self.fields["bank_account"].help_text = _("Now %(number)s. Leave it empty to keep it.") % {"number": kept}
+
+    def clean_bank_account(self) -> str:
+        """What was typed, or what was kept before."""
+        return self.cleaned_data["bank_account"] or self.instance.bank_account
+
 
 class MemberForm(forms.ModelForm):
     """A person, new or known, and the role in an organisation."""

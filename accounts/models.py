@@ -15,6 +15,7 @@ from accounts.states import Capacity, OrganizationState, Role, TaxpayerType
 from accounts.validators import validate_uscc
 from market.kernel import clock
 from market.kernel.actors import Actor
+from market.kernel.encryption import EncryptedField, masked
 from market.kernel.identifiers import uuid7
 from market.workspaces.access import Workspace
 
@@ -29,7 +30,7 @@ class Organization(models.Model):
     taxpayer_type = models.CharField(
         _("taxpayer type"), max_length=16, choices=TaxpayerType, default=TaxpayerType.GENERAL
     )
-    bank_account = models.CharField(_("bank account"), max_length=34, blank=True)
+    bank_account = EncryptedField(_("bank account"), max_length=34, blank=True)
     capacities = ArrayField(models.CharField(max_length=32, choices=Capacity), verbose_name=_("capacities"))
     state = models.CharField(_("state"), max_length=16, choices=OrganizationState, default=OrganizationState.PENDING)
     created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
@@ -58,6 +59,11 @@ class Organization(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def shown_bank_account(self) -> str:
+        """The bank account as people see it: masked."""
+        return masked(self.bank_account)
 
 
 class UserManager(BaseUserManager):

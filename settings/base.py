@@ -180,6 +180,10 @@ EXCHANGE_BANK_BIC = os.environ.get("EXCHANGE_BANK_BIC", "")
 # Whoever sends it as a bearer token may read /metrics; without one the address does not exist.
 METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
 
+# Account numbers stand encrypted in the database: Fernet keys, separated by commas. The first encrypts, all decrypt; a
+# new one goes in front, then `manage.py reencrypt`. Without any, a key derived from SECRET_KEY.
+FIELD_ENCRYPTION_KEYS = environment.words("FIELD_ENCRYPTION_KEYS")
+
 # --- People -----------------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"

@@ -17,6 +17,7 @@ from market.audit.models import AuditEvent
 from market.audit.services import event
 from market.kernel.actors import Actor
 from market.kernel.database import insert_together, move_state
+from market.kernel.encryption import masked
 from market.kernel.errors import Forbidden, InvalidInput, NotFound
 from market.kernel.locks import lock_in_order
 from market.outbox.models import Job
@@ -62,7 +63,7 @@ def edit_organization(*, actor: Actor, organization_id: uuid.UUID, **changes: An
         changed = {name: value for name, value in changes.items() if value != getattr(organization, name)}
         if not changed:
             return
-        proof = {name: [getattr(organization, name), value] for name, value in changed.items()}
+        proof = {name: _shown(name, getattr(organization, name), value) for name, value in changed.items()}
         for name, value in changed.items():
             setattr(organization, name, value)
         faults = _faults(organization)
@@ -104,6 +105,11 @@ def change_organization_state(*, actor: Actor, organization_id: uuid.UUID, state
         opening = _opening(organization_id, moved.id) if state == OrganizationState.VERIFIED else None
         insert_together(moved, opening)
     return opening
+
+
+def _shown(name: str, *values: Any) -> list[Any]:
+    """Old and new value as the evidence keeps them for ever: an account number only masked."""
+    return [masked(value) if name == "bank_account" else value for value in values]
 
 
 def _registered(organization: Organization, actor: Actor) -> AuditEvent:

@@ -11,6 +11,7 @@ from django.db import IntegrityError, OperationalError, connection, models, tran
 from django.db.models.sql import InsertQuery
 from psycopg import errors
 
+from market.kernel.encryption import EncryptedField
 from market.kernel.errors import NotFound
 from market.kernel.states import TransitionTable
 
@@ -61,7 +62,10 @@ def insert_together(*rows: models.Model | Iterable[models.Model] | None, lock: i
 
 def _as_documents(by_model: dict[type[models.Model], list[models.Model]], lock: int | None) -> tuple[str, list] | None:
     """The rows of each model as one JSON array: the statement's text depends on the models alone, so PostgreSQL has
-    it prepared, and nothing is done value by value here. None when a value does not go into JSON."""
+    it prepared, and nothing is done value by value here. None when a value does not go into JSON, or is stored
+    otherwise than it is here (encrypted)."""
+    if any(map(_has_values_stored_otherwise, by_model)):
+        return None
     parameters: list[Any] = [] if lock is None else [lock]
     for model, instances in by_model.items():
         columns = _columns(model)
@@ -71,6 +75,11 @@ def _as_documents(by_model: dict[type[models.Model], list[models.Model]], lock: 
         except TypeError:
             return None
     return _statement(tuple(by_model), lock is not None), parameters
+
+
+@functools.cache
+def _has_values_stored_otherwise(model: type[models.Model]) -> bool:
+    return any(isinstance(field, EncryptedField) for field in model._meta.concrete_fields)
 
 
 def _bytes_as_text(value: Any) -> str:

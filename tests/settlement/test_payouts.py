@@ -51,7 +51,7 @@ class TestSend:
         assert (payout.state, payout.hold, payout.bank_account) == (PayoutState.SENT, "", "6222999")
         assert payable(market) == 0
         proof = AuditEvent.objects.get(name="payout.sent", subject_id=payout.id)
-        assert proof.payload["bank_account"] == "6222999"
+        assert proof.payload["bank_account"] == "•••• 2999"
 
     def test_a_sent_payout_is_not_sent_again(self):
         market = market_with_fees()

@@ -197,10 +197,14 @@ class ReadPayouts:
     list_select_related = ("vendor_org", "batch")
     search_fields = ("reference",)
     fields = (
-        "reference", "batch", "vendor_org", AMOUNT, "currency", "state", "hold", "bank_account",
+        "reference", "batch", "vendor_org", AMOUNT, "currency", "state", "hold", "to_account",
         "sent_at", "ended_at", "bounce_reason", "created_at",
     )  # fmt: skip
     readonly_fields = fields
+
+    @admin.display(description=_("to bank account"))
+    def to_account(self, payout: Payout) -> str:
+        return payout.shown_bank_account
 
 
 def payout_act(

@@ -53,7 +53,7 @@ PAYOUT = OpenApiExample(
         "batch": _BATCH_ID,
         "vendor": _VENDOR,
         "legal_moves": ["confirmed", "bounced"],
-        "bank_account": "6222021234567890123",
+        "bank_account": "•••• 0123",
         "sent_at": "2026-11-23T16:15:04Z",
         "ended_at": None,
         "bounce_reason": "",

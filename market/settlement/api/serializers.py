@@ -43,7 +43,9 @@ class PayoutSerializer(serializers.Serializer):
     state = serializers.ChoiceField(PayoutState.choices)
     legal_moves = serializers.SerializerMethodField(help_text="States that may follow.")
     hold = serializers.ChoiceField([("", ""), *PayoutHold.choices], help_text="Why it is still pending.")
-    bank_account = serializers.CharField(help_text="Where it was sent.")
+    bank_account = serializers.CharField(
+        source="shown_bank_account", help_text="Where it was sent; only the last four characters are shown."
+    )
     sent_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True, help_text="Confirmed or returned by the bank.")
     bounce_reason = serializers.CharField()

@@ -6,6 +6,7 @@ from django.utils.translation import pgettext_lazy
 from accounts.models import Organization, User
 from accounts.states import TaxpayerType
 from market.kernel import clock
+from market.kernel.encryption import EncryptedField, masked
 from market.kernel.identifiers import uuid7
 from market.kernel.money import BPS, CURRENCY
 from market.orders.models import Charge, Order
@@ -144,7 +145,7 @@ class Payout(models.Model):
     reference = models.CharField(_("payment reference"), max_length=35, unique=True)
     state = models.CharField(_("state"), max_length=16, choices=PayoutState, default=PayoutState.PENDING)
     hold = models.CharField(_("waits because"), max_length=32, choices=PayoutHold, blank=True)
-    bank_account = models.CharField(_("to bank account"), max_length=34, blank=True)
+    bank_account = EncryptedField(_("to bank account"), max_length=34, blank=True)
     sent_at = models.DateTimeField(pgettext_lazy("time", "sent"), null=True)
     ended_at = models.DateTimeField(_("confirmed or bounced"), null=True)
     bounce_reason = models.CharField(_("why it bounced"), max_length=2000, blank=True)
@@ -193,3 +194,8 @@ class Payout(models.Model):
 
     def __str__(self) -> str:
         return self.reference
+
+    @property
+    def shown_bank_account(self) -> str:
+        """Where it was sent, as people see it: masked."""
+        return masked(self.bank_account)

@@ -88,7 +88,7 @@ def leave(actor: Actor, payout: Payout, payable: Account, bank: Account) -> tupl
         business_key=f"payout:{payout.id}:sent",
         currency=payout.currency,
     )
-    return moved, payout_event("payout.sent", actor, payout, bank_account=payable.organization.bank_account)
+    return moved, payout_event("payout.sent", actor, payout, bank_account=payable.organization.shown_bank_account)
 
 
 def send_payout(*, actor: Actor, payout_id: uuid.UUID) -> None:
