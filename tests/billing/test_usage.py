@@ -189,6 +189,16 @@ def test_the_prepayment_is_topped_up_from_the_wallet_as_far_as_it_reaches():
     assert money(market) == (0, 50_000) and meter_of(order).state == "running"
 
 
+def test_a_record_beyond_the_wallet_costs_the_buyer_nothing_and_stops_nothing_else():
+    market = factories.market(funds=20_000)
+    order = metered(market, 10_000, at_prepaid_end="top_up")
+    done = report(market, order, use(10**9), use(5))
+    assert results(done) == ["prepayment_used_up"] * 2 and done.meter.state == "stopped"
+    done = report(market, order, use(5))
+    assert results(done) == ["recorded"] and done.meter.state == "running"
+    assert money(market) == (10_000, 10_000) and meter_of(order).top_ups == 0
+
+
 def order_keys(order):
     return set(Transfer.objects.filter(subject_id=order.id).values_list("business_key", flat=True))
 

@@ -250,10 +250,15 @@ class _Tally:
         meter = self.meter
         if self.refusal is not None:
             raise self.refusal
+        tops_up = self.rule.at_prepaid_end == PrepaidEnd.TOP_UP
+        if tops_up and total <= meter.available:
+            # What stopped it was too much for the wallet; this needs nothing of it.
+            meters.change_state(meter, MeterState.RUNNING, stopped_at=None)
+            return
         amount = meter.order.amount
         times = max(1, -((meter.available - total) // amount))
-        tops_up = self.rule.at_prepaid_end == PrepaidEnd.TOP_UP and meter.prepaid + times * amount <= MAX_AMOUNT
-        buyer = meters.can_pay(meter, times) if tops_up else None
+        may_pay = tops_up and meter.prepaid + times * amount <= MAX_AMOUNT
+        buyer = meters.can_pay(meter, times) if may_pay else None
         if buyer is not None:
             # At once, so that a second top-up in the same report sees what the wallet still holds.
             insert_together(*meters.pay_ahead(SYSTEM, meter, buyer, times))
