@@ -1,5 +1,5 @@
 -- Offers that a buyer may know of, each with its product, vendor and what would be delivered, as one JSON document: a list
--- in the order of the parameters. Parameters: offers and purposes (arrays of the same length), buyer, moment.
+-- in the order of what is wanted. Parameters: wanted (objects of offer and purpose), buyer, moment.
 SELECT json_agg(json_build_object(
     'line', wanted.line,
     'offer', row_to_json(offer),
@@ -24,13 +24,14 @@ SELECT json_agg(json_build_object(
     'approval_id', CASE WHEN product.requires_purpose_approval OR product.grade = 'important' THEN (
         SELECT approval.id
           FROM catalog_purposeapproval AS approval
-         WHERE approval.product_id = product.id AND approval.buyer_org_id = %(buyer)s
-           AND approval.purpose = wanted.purpose AND approval.state = 'approved' AND approval.expires_at > %(moment)s
+         WHERE approval.product_id = product.id AND approval.buyer_org_id = %(buyer)s::uuid
+           AND approval.purpose = wanted.purpose AND approval.state = 'approved' AND approval.expires_at > %(moment)s::timestamptz
          LIMIT 1
     ) END
 ) ORDER BY wanted.line)
-FROM unnest(%(offers)s::uuid[], %(purposes)s::text[]) WITH ORDINALITY AS wanted (offer_id, purpose, line)
-JOIN catalog_offer AS offer ON offer.id = wanted.offer_id AND (offer.buyer_org_id IS NULL OR offer.buyer_org_id = %(buyer)s)
+FROM ROWS FROM (json_to_recordset(%(wanted)s::json) AS (offer uuid, purpose text)) WITH ORDINALITY
+     AS wanted (offer_id, purpose, line)
+JOIN catalog_offer AS offer ON offer.id = wanted.offer_id AND (offer.buyer_org_id IS NULL OR offer.buyer_org_id = %(buyer)s::uuid)
 JOIN catalog_product AS product
   ON product.id = offer.product_id AND product.state NOT IN ('draft', 'in_review', 'rejected')
 JOIN accounts_organization AS vendor ON vendor.id = product.vendor_org_id

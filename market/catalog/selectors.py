@@ -76,13 +76,8 @@ def orderable_offer(
     Raises ``NotFound`` for what this buyer may not know of (a product never listed, an offer private to another),
     ``OfferNotOrderable``, ``ApprovalNeeded``, or ``OrganizationNotTrading`` when the vendor may not sell now.
     """
-    wanted = {
-        "offers": [offer_id],
-        "purposes": [purpose.strip()],
-        "buyer": buyer_org_id,
-        "moment": clock.now(),
-    }
-    found = document(f"SELECT ({ORDERABLE})::text", wanted)
+    wanted = [{"offer": offer_id, "purpose": purpose.strip()}]
+    found = document(f"SELECT ({ORDERABLE})::text", {"wanted": wanted, "buyer": buyer_org_id, "moment": clock.now()})
     if not found:
         raise NotFound
     offer = offer_of(found[0])

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
-from django.db import IntegrityError, OperationalError, connection, models, transaction
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, OperationalError, connection, models, transaction
 from django.db.models.sql import InsertQuery
 from psycopg import errors
 
+from market.kernel.direct import text_answer
 from market.kernel.encryption import EncryptedField
 from market.kernel.errors import NotFound
 from market.kernel.states import TransitionTable
@@ -50,23 +51,29 @@ def insert_together(*rows: models.Model | Iterable[models.Model] | None, lock: i
         by_model.setdefault(type(row), []).append(row)
     if not by_model:
         return True
-    with connection.cursor() as cursor:
-        cursor.execute(*(_as_documents(by_model, lock) or _as_values(by_model, lock)))
-        (done,) = cursor.fetchone()
+    documents = _as_documents(by_model, lock)
+    if documents is not None:
+        done = text_answer(*documents) == "true"
+    else:
+        done = True
+        with connection.cursor() as cursor:
+            cursor.execute(*_as_values(by_model, lock))
     if done:
         for instance in itertools.chain.from_iterable(by_model.values()):
             instance._state.adding = False
-            instance._state.db = connection.alias
+            instance._state.db = DEFAULT_DB_ALIAS
     return done
 
 
-def _as_documents(by_model: dict[type[models.Model], list[models.Model]], lock: int | None) -> tuple[str, list] | None:
+def _as_documents(
+    by_model: dict[type[models.Model], list[models.Model]], lock: int | None
+) -> tuple[str, list[str]] | None:
     """The rows of each model as one JSON array: the statement's text depends on the models alone, so PostgreSQL has
     it prepared, and nothing is done value by value here. None when a value does not go into JSON, or is stored
     otherwise than it is here (encrypted)."""
     if any(map(_has_values_stored_otherwise, by_model)):
         return None
-    parameters: list[Any] = [] if lock is None else [lock]
+    parameters = [] if lock is None else [str(lock)]
     for model, instances in by_model.items():
         columns = _columns(model)
         documents = [{column: getattr(row, attribute) for column, attribute in columns} for row in instances]
@@ -102,9 +109,9 @@ def _statement(of: tuple[type[models.Model], ...], with_lock: bool) -> str:
 
 def _joined(parts: list[str], with_lock: bool) -> str:
     if not with_lock:
-        return f"WITH {', '.join(parts)} SELECT true"
+        return f"WITH {', '.join(parts)} SELECT 'true'"
     held = "held AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(%s) AS free)"
-    return f"WITH {', '.join([held, *parts])} SELECT free FROM held"  # noqa: S608 (as above)
+    return f"WITH {', '.join([held, *parts])} SELECT free::text FROM held"  # noqa: S608 (as above)
 
 
 def _as_values(by_model: dict[type[models.Model], list[models.Model]], lock: int | None) -> tuple[str, list]:

@@ -5,6 +5,7 @@ several times what PostgreSQL's answer does. The SQL of such a read stands in a 
 """
 
 import datetime
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -12,7 +13,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
-from django.db import DEFAULT_DB_ALIAS, connection, models
+from django.db import DEFAULT_DB_ALIAS, models
+
+from market.kernel.direct import text_answer
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -32,11 +35,25 @@ def statement(path: Path) -> str:
 
 
 def document(sql: str, parameters: Mapping[str, Any]) -> Any:
-    """The one JSON document (cast to text) that ``sql`` answers with; one round trip."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        (text,) = cursor.fetchone()
+    """The one JSON document (cast to text) that ``sql`` answers with; one round trip.
+
+    Parameters are named as in ``%(name)s``: texts, keys, moments, None, or lists of objects, which arrive as JSON.
+    """
+    positional, names = _positional(sql)
+    values = {name: _as_text(value) for name, value in parameters.items()}
+    text = text_answer(positional, [values[name] for name in names])
     return None if text is None else orjson.loads(text)
+
+
+def _as_text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return orjson.dumps(value).decode() if isinstance(value, list) else str(value)
+
+
+@cache
+def _positional(sql: str) -> tuple[str, list[str]]:
+    return re.sub(r"%\(\w+\)s", "%s", sql), re.findall(r"%\((\w+)\)s", sql)
 
 
 def loaded(model: type[Row], columns: Mapping[str, Any], **related: models.Model | None) -> Row:

@@ -1,0 +1,64 @@
+"""One statement, one text answer: the way to PostgreSQL for the two statements of the hottest act.
+
+Django and psycopg make a cursor, adapt each parameter to its type and convert each column back. Where all parameters
+are texts and the answer is one text there is nothing to adapt or convert, and libpq is asked directly, as psycopg
+itself asks it (``psycopg.pq`` is its public door to libpq).
+"""
+
+import functools
+import hashlib
+import weakref
+from collections.abc import Sequence
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg import Connection, errors
+from psycopg.pq import ExecStatus
+
+_prepared: weakref.WeakKeyDictionary[Connection, set[bytes]] = weakref.WeakKeyDictionary()
+
+
+def text_answer(sql: str, parameters: Sequence[str | None]) -> str | None:
+    """The first column of the one row that ``sql`` answers with, which must be a text.
+
+    ``parameters`` stand for the ``%s`` in order; PostgreSQL takes each for what its place wants. Outside a transaction
+    the statement is one of its own. Raises what a cursor raises.
+    """
+    database = connections[DEFAULT_DB_ALIAS]
+    # In a transaction psycopg may yet have to send its BEGIN; and whoever listens to queries listens to cursors.
+    if database.in_atomic_block or database.queries_logged or database.execute_wrappers:
+        with database.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            return cursor.fetchone()[0]
+    database.ensure_connection()
+    database.close_if_health_check_failed()
+    database.ensure_connection()
+    with database.wrap_database_errors:
+        return _ask(database, sql, [None if value is None else value.encode() for value in parameters])
+
+
+def _ask(database: BaseDatabaseWrapper, sql: str, parameters: list[bytes | None]) -> str | None:
+    connection = database.connection
+    libpq = connection.pgconn
+    name, numbered = _numbered(sql)
+    if connection.prepare_threshold is None:  # a pooler in between that does not know prepared statements
+        result = libpq.exec_params(numbered, parameters)
+    else:
+        known = _prepared.setdefault(connection, set())
+        if name not in known:
+            if (made := libpq.prepare(name, numbered)).status != ExecStatus.COMMAND_OK:
+                raise errors.error_from_result(made)
+            known.add(name)
+        result = libpq.exec_prepared(name, parameters)
+    if result.status != ExecStatus.TUPLES_OK:
+        raise errors.error_from_result(result)
+    answer = result.get_value(0, 0)
+    return None if answer is None else answer.decode()
+
+
+@functools.cache
+def _numbered(sql: str) -> tuple[bytes, bytes]:
+    """A name for the statement, and its text with ``$1``, ``$2`` for ``%s``."""
+    first, *rest = sql.split("%s")
+    text = first + "".join(f"${number}{part}" for number, part in enumerate(rest, start=1))
+    return f"direct_{hashlib.sha256(sql.encode()).hexdigest()[:16]}".encode(), text.encode()
