@@ -154,6 +154,13 @@ def place(port: int, tokens: Sequence[str], offers: Sequence[str], seconds: int,
     load.cpu_seconds += cpu_seconds(pid) - busy
 
 
+def orders_per_second(port: int, tokens: Sequence[str], offers: Sequence[str], seconds: int) -> tuple[float, float]:
+    """One run of single orders: orders a second, and the seconds that 99 of 100 answers took at most."""
+    load = Load()
+    place(port, tokens, offers, seconds, load, os.getpid())
+    return load.rates[0], load.p99[0]
+
+
 def in_bulk(port: int, tokens: Sequence[str], offers: Sequence[str], seconds: int, load: Load, pid: int) -> None:
     """One run of bulk requests. Ends the program when any line was not placed."""
     busy, started = cpu_seconds(pid), time.monotonic()

@@ -40,3 +40,6 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
+
+# A request does not wait for the broker; see base.py.
+OUTBOX_GATHER_MS = environment.integer("OUTBOX_GATHER_MS", 10)

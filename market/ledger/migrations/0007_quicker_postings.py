@@ -3,7 +3,7 @@ from pathlib import Path
 from django.db import migrations
 
 FOLDER = Path(__file__).parent
-QUICKER = (FOLDER / "0006_quicker_postings.sql").read_text()
+QUICKER = (FOLDER / "0007_quicker_postings.sql").read_text()
 BEFORE = (FOLDER / "0002_posting.sql").read_text()
 FUNCTION = BEFORE[BEFORE.index("CREATE FUNCTION ledger_move_balances") : BEFORE.index("CREATE TRIGGER ledger_move")]
 UNDO = FUNCTION.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION") + (
@@ -12,6 +12,6 @@ UNDO = FUNCTION.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION") + (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ledger", "0005_statement_indexes")]
+    dependencies = [("ledger", "0006_closed_days")]
 
     operations = [migrations.RunSQL(QUICKER, UNDO)]
