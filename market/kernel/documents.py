@@ -16,6 +16,7 @@ import orjson
 from django.db import DEFAULT_DB_ALIAS, models
 
 from market.kernel.direct import text_answer
+from market.kernel.encryption import EncryptedField
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -59,11 +60,13 @@ def _positional(sql: str) -> tuple[str, list[str]]:
 def loaded(model: type[Row], columns: Mapping[str, Any], **related: models.Model | None) -> Row:
     """An instance as the database holds it, from a row of a JSON document and instances it refers to.
 
-    A column that is not there is loaded when it is asked for, as with ``defer()``. Names that are no columns become
-    attributes, as annotations do.
+    A column that is not there, or is encrypted, is loaded when it is asked for, as with ``defer()``. Names that are no
+    columns become attributes, as annotations do.
     """
     row = model.__new__(model)
     values = dict(columns)
+    for name in _stored_otherwise(model):
+        values.pop(name, None)
     for name, convert in _converted(model):
         value = values.get(name)
         if value is not None:
@@ -81,6 +84,11 @@ def _converted(model: type[models.Model]) -> list[tuple[str, Callable[[str], Any
     """The columns of a model that JSON has no type for."""
     columns = [(field.attname, _kind(field)) for field in model._meta.concrete_fields]
     return [(name, _FROM_JSON[kind]) for name, kind in columns if kind in _FROM_JSON]
+
+
+@cache
+def _stored_otherwise(model: type[models.Model]) -> list[str]:
+    return [field.attname for field in model._meta.concrete_fields if isinstance(field, EncryptedField)]
 
 
 def _kind(field: models.Field) -> str:
