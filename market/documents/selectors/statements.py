@@ -97,15 +97,16 @@ def account_with_statement(actor: Actor, account_id: uuid.UUID) -> Account:
 
 # The balance and the movements are read by one statement: they are of one moment.
 _TOTALS = """
-SELECT account.id, account.balance,
-       coalesce(sum(leg.change) FILTER (WHERE leg.posted_at < %(begins)s), 0)::bigint,
-       coalesce(sum(leg.change) FILTER (WHERE leg.is_inside AND leg.change > 0), 0)::bigint,
-       coalesce(-sum(leg.change) FILTER (WHERE leg.is_inside AND leg.change < 0), 0)::bigint,
-       coalesce(sum(leg.change) FILTER (WHERE leg.posted_at >= %(ends)s), 0)::bigint,
-       count(*) FILTER (WHERE leg.is_inside)
+SELECT account.id, account.balance, coalesce(moved.before, 0)::bigint, coalesce(moved.credited, 0)::bigint,
+       coalesce(moved.debited, 0)::bigint, coalesce(moved.later, 0)::bigint, coalesce(moved.lines, 0)
   FROM ledger_account AS account
   LEFT JOIN (
-        SELECT account_id, posted_at, change, posted_at >= %(begins)s AND posted_at < %(ends)s AS is_inside
+        SELECT account_id,
+               sum(change) FILTER (WHERE posted_at < %(begins)s) AS before,
+               sum(change) FILTER (WHERE posted_at >= %(begins)s AND posted_at < %(ends)s AND change > 0) AS credited,
+               -sum(change) FILTER (WHERE posted_at >= %(begins)s AND posted_at < %(ends)s AND change < 0) AS debited,
+               sum(change) FILTER (WHERE posted_at >= %(ends)s) AS later,
+               count(*) FILTER (WHERE posted_at >= %(begins)s AND posted_at < %(ends)s) AS lines
           FROM (
                 SELECT debit_account_id AS account_id, posted_at, -amount AS change
                   FROM ledger_transfer WHERE debit_account_id = ANY(%(accounts)s)
@@ -113,9 +114,9 @@ SELECT account.id, account.balance,
                 SELECT credit_account_id, posted_at, amount
                   FROM ledger_transfer WHERE credit_account_id = ANY(%(accounts)s)
                ) AS side
-       ) AS leg ON leg.account_id = account.id
+         GROUP BY account_id
+       ) AS moved ON moved.account_id = account.id
  WHERE account.id = ANY(%(accounts)s)
- GROUP BY account.id
 """
 
 _SOLD = """
@@ -179,16 +180,21 @@ SELECT leg.id, leg.posted_at, leg.kind, leg.change, other.kind, leg.subject_type
  ORDER BY leg.posted_at, leg.id
 """
 
+# All of an earlier moment is summed out of the index alone; only within the moment itself do keys decide.
 _BEFORE = """
 SELECT coalesce(sum(change), 0)::bigint
   FROM (
         SELECT -amount AS change FROM ledger_transfer
-         WHERE debit_account_id = %(account)s AND posted_at <= %(after)s
-           AND (posted_at, id) <= (%(after)s, %(after_id)s)
+         WHERE debit_account_id = %(account)s AND posted_at < %(after)s
          UNION ALL
         SELECT amount FROM ledger_transfer
-         WHERE credit_account_id = %(account)s AND posted_at <= %(after)s
-           AND (posted_at, id) <= (%(after)s, %(after_id)s)
+         WHERE credit_account_id = %(account)s AND posted_at < %(after)s
+         UNION ALL
+        SELECT -amount FROM ledger_transfer
+         WHERE debit_account_id = %(account)s AND posted_at = %(after)s AND id <= %(after_id)s
+         UNION ALL
+        SELECT amount FROM ledger_transfer
+         WHERE credit_account_id = %(account)s AND posted_at = %(after)s AND id <= %(after_id)s
        ) AS earlier
 """
 
