@@ -19,7 +19,7 @@ class BankStatement(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     account = models.CharField(_("account"), max_length=34)
-    statement_id = models.CharField(_("statement"), max_length=35)
+    statement_id = models.CharField(_("statement number"), max_length=35)
     currency = models.CharField(_("currency"), max_length=3, default=CURRENCY)
     opened_on = models.DateField(_("from"))
     closed_on = models.DateField(_("to"))
@@ -60,7 +60,7 @@ class BankLine(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    statement = models.ForeignKey(BankStatement, models.PROTECT, related_name="lines", verbose_name=_("statement"))
+    statement = models.ForeignKey(BankStatement, models.PROTECT, related_name="lines", verbose_name=_("bank statement"))
     account = models.CharField(_("account"), max_length=34)
     bank_reference = models.CharField(_("the bank's reference"), max_length=64)
     entry = models.PositiveIntegerField(_("entry"))
@@ -149,7 +149,7 @@ class PaymentFile(models.Model):
     cutoff = models.DateTimeField(_("cutoff"))
     currency = models.CharField(_("currency"), max_length=3, default=CURRENCY)
     number = models.PositiveIntegerField(_("number within the run"))
-    message_id = models.CharField(_("message"), max_length=35, unique=True)
+    message_id = models.CharField(_("message identification"), max_length=35, unique=True)
     execute_on = models.DateField(_("to be paid on"))
     debtor_name = models.CharField(_("payer"), max_length=200)
     debtor_account = models.CharField(_("payer's account"), max_length=34)

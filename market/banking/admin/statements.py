@@ -62,7 +62,7 @@ class ReadLines:
             return queryset, False
         return queryset.filter(Q(bank_reference=term) | Q(payment_reference=term) | Q(code=term)), False
 
-    @admin.display(description=_("side"), ordering="is_credit")
+    @admin.display(description=_("credit or debit"), ordering="is_credit")
     def side(self, line: BankLine) -> str:
         return _("credit") if line.is_credit else _("debit")
 

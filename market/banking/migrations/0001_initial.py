@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=market.kernel.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('account', models.CharField(max_length=34, verbose_name='account')),
-                ('statement_id', models.CharField(max_length=35, verbose_name='statement')),
+                ('statement_id', models.CharField(max_length=35, verbose_name='statement number')),
                 ('currency', models.CharField(default='CNY', max_length=3, verbose_name='currency')),
                 ('opened_on', models.DateField(verbose_name='from')),
                 ('closed_on', models.DateField(verbose_name='to')),
@@ -73,7 +73,7 @@ class Migration(migrations.Migration):
                 ('buyer_org', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organization', verbose_name='buyer')),
                 ('decided_by', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='decided by')),
                 ('payout', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='bank_lines', to='settlement.payout', verbose_name='payout')),
-                ('statement', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='banking.bankstatement', verbose_name='statement')),
+                ('statement', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='banking.bankstatement', verbose_name='bank statement')),
             ],
             options={
                 'verbose_name': 'bank line',

@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ('cutoff', models.DateTimeField(verbose_name='cutoff')),
                 ('currency', models.CharField(default='CNY', max_length=3, verbose_name='currency')),
                 ('number', models.PositiveIntegerField(verbose_name='number within the run')),
-                ('message_id', models.CharField(max_length=35, unique=True, verbose_name='message')),
+                ('message_id', models.CharField(max_length=35, unique=True, verbose_name='message identification')),
                 ('execute_on', models.DateField(verbose_name='to be paid on')),
                 ('debtor_name', models.CharField(max_length=200, verbose_name='payer')),
                 ('debtor_account', models.CharField(max_length=34, verbose_name="payer's account")),
