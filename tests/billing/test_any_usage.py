@@ -66,6 +66,7 @@ class Story:
         self.market = factories.market(funds=3 * PREPAID)
         self.order = metered(self.market, PREPAID, **price)
         self.now = PLACED
+        self.corrections = 0
         self.sent: list[dict[str, Any]] = []
         self.acknowledged: dict[str, dict[str, Any]] = {}
 
@@ -94,7 +95,8 @@ class Story:
         if kind == "other content":
             return known | {"units": known.get("units", 1) + 1}
         part = {} if detail is None else {"units": detail}
-        return {"id": f"back-{len(self.sent)}-{known['id']}"[:64], "reverses": known["id"], **part}
+        self.corrections += 1
+        return {"id": f"back-{self.corrections}", "reverses": known["id"], **part}
 
     def report(self, sent: list[dict[str, Any]]) -> None:
         done = report(self.market, self.order, *sent)
