@@ -11,7 +11,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import httpx
 import psycopg
 from psycopg import sql
 
@@ -70,7 +70,7 @@ def run(seconds: int) -> None:
         loads = {name: Load() for name in (*kinds, "bulk")}
         transactions = []
         with web_server(environment) as (port, pid):
-            place(port, tokens, offers, 3, Load(), pid)
+            place(port, tokens, offers, 5, Load(), pid)
             for _round in range(ROUNDS):
                 transactions.append(pgbench.transactions_per_second(yardstick_url, seconds))
                 for name, (some_tokens, some_offers) in kinds.items():
@@ -219,8 +219,9 @@ def web_server(environment: dict[str, str]) -> Iterator[tuple[int, int]]:
         [*command, "--bind", f"{HOST}:{port}"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        deadline = time.monotonic() + 30
-        while not _listens(port):
+        deadline = time.monotonic() + 60
+        # It listens before its workers have loaded the program.
+        while not _answers(port):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise SystemExit("gunicorn did not start.")
             time.sleep(0.1)
@@ -240,10 +241,11 @@ def cpu_seconds(pid: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
-        return True
-    return False
+def _answers(port: int) -> bool:
+    try:
+        return httpx.get(f"http://{HOST}:{port}/healthz", timeout=20).status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 def check(database_url: str) -> None:
