@@ -79,6 +79,7 @@ class Scope(models.TextChoices):
     DELIVERY_READ = "delivery:read", _("receive what was bought")
     LEDGER_READ = "ledger:read", _("read balances and transfers")
     SETTLEMENT_READ = "settlement:read", _("read settlement batches and payouts")
+    SETTLEMENT_WRITE = "settlement:write", _("refund what was captured")
     INVOICES_READ = "invoices:read", _("read invoices")
     INVOICES_WRITE = "invoices:write", _("request invoices")
     REPORTS_READ = "reports:read", _("read reports")
@@ -88,7 +89,7 @@ class Scope(models.TextChoices):
 
 
 SCOPES_OF_ROLE: dict[str, frozenset[str]] = {
-    Role.OWNER: frozenset(Scope.values) - {Scope.REPORTS_READ, Scope.REPORTS_WRITE},
+    Role.OWNER: frozenset(Scope.values) - {Scope.REPORTS_READ, Scope.REPORTS_WRITE, Scope.SETTLEMENT_WRITE},
     Role.LISTER: frozenset(
         {
             Scope.CATALOG_READ,

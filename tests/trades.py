@@ -169,6 +169,9 @@ def whole_trade(market: factories.Market) -> Order:
     insert_together(entitlement, delivery, receipt, review, approval, profile, subscription, period)
     insert_together(decided_dispute(order))
     closed_yesterday(market)
+    settlement.refund_captured(
+        actor=factories.actor_of(market.operator), order_id=order.id, amount=100, reference="R-1", reason="A test."
+    )
     buyer = factories.actor_of(market.purchaser)
     negotiation.ask(actor=buyer, product_id=order.product_id, purpose="Research", message="A price for ten?")
     vendor = factories.actor_of(market.lister)

@@ -17,8 +17,8 @@ class Account(models.Model):
     ``organization`` is whose trade the money is about: the buyer of a wallet or escrow, the vendor of a payable and
     also of the commission and VAT taken from it (these belong to the operator; one per vendor means no hot row).
     A guarded account keeps its balance, which a trigger moves with each transfer and a constraint keeps at or above
-    zero; an unguarded one has none: its balance is the sum of its transfers. A wallet has a code, which payments to it
-    name.
+    zero (a receivable, what the exchange has paid for a vendor, at or below it); an unguarded one has none: its balance
+    is the sum of its transfers. A wallet has a code, which payments to it name.
     """
 
     id = models.UUIDField(_("key"), primary_key=True, default=uuid7, editable=False)
@@ -53,7 +53,12 @@ class Account(models.Model):
                 | (~Q(kind=AccountKind.WALLET) & Q(remittance_code__isnull=True)),
             ),
             models.CheckConstraint(
-                name="ledger_account_balance_not_negative", condition=Q(balance=None) | Q(balance__gte=0)
+                name="ledger_account_balance_not_negative",
+                condition=Q(balance=None) | Q(balance__gte=0) | Q(kind=AccountKind.RECEIVABLE),
+            ),
+            models.CheckConstraint(
+                name="ledger_account_receivable_not_positive",
+                condition=~Q(kind=AccountKind.RECEIVABLE) | Q(balance__lte=0),
             ),
         ]
 

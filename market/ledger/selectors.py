@@ -14,9 +14,12 @@ from market.kernel.actors import SYSTEM, Actor
 from market.kernel.errors import NotFound
 from market.kernel.money import CURRENCY
 from market.ledger.models import Account, BalanceSnapshot, Transfer
-from market.ledger.states import GUARDED
+from market.ledger.states import GUARDED, AccountKind
 
 THE_BEGINNING = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+
+_TRADED = (AccountKind.WALLET, AccountKind.ESCROW, AccountKind.PAYABLE)
+"""The accounts that an order needs."""
 
 _SEE_ALL = frozenset({Capacity.OPERATOR, Capacity.REGULATOR})
 
@@ -55,7 +58,7 @@ def organization_with_accounts(organization_id: uuid.UUID, currency: str = CURRE
     None for an account that is not open. One query. Raises ``NotFound``.
     """
     accounts = Account.objects.filter(organization=OuterRef("pk"), currency=currency)
-    keys = {f"{kind}_id": Subquery(accounts.filter(kind=kind).values("id")) for kind in GUARDED}
+    keys = {f"{kind}_id": Subquery(accounts.filter(kind=kind).values("id")) for kind in _TRADED}
     found = Organization.objects.filter(id=organization_id).annotate(**keys).first()
     if found is None:
         raise NotFound

@@ -32,7 +32,7 @@ MOST = money.to_text(MAX_AMOUNT)
 
 KINDS_OF_CAPACITY: dict[str, tuple[AccountKind, ...]] = {
     Capacity.BUYER: (AccountKind.WALLET, AccountKind.ESCROW),
-    Capacity.VENDOR: (AccountKind.PAYABLE, AccountKind.COMMISSION, AccountKind.VAT),
+    Capacity.VENDOR: (AccountKind.PAYABLE, AccountKind.COMMISSION, AccountKind.VAT, AccountKind.RECEIVABLE),
     Capacity.OPERATOR: (AccountKind.BANK,),
 }
 

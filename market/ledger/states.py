@@ -3,7 +3,9 @@ from django.utils.translation import gettext_lazy as _
 
 
 class AccountKind(models.TextChoices):
-    """What an account is for. ``GUARDED`` kinds keep a balance that can never fall below zero."""
+    """What an account is for. ``GUARDED`` kinds keep a balance that can never fall below zero; a receivable's, what a
+    vendor owes, is never above it.
+    """
 
     WALLET = "wallet", _("wallet")
     ESCROW = "escrow", _("escrow")
@@ -11,9 +13,10 @@ class AccountKind(models.TextChoices):
     COMMISSION = "commission", _("commission")
     VAT = "vat", _("VAT")
     BANK = "bank", _("bank clearing")
+    RECEIVABLE = "receivable", _("receivable")
 
 
-GUARDED = (AccountKind.WALLET, AccountKind.ESCROW, AccountKind.PAYABLE)
+GUARDED = (AccountKind.WALLET, AccountKind.ESCROW, AccountKind.PAYABLE, AccountKind.RECEIVABLE)
 
 
 class TransferKind(models.TextChoices):
@@ -27,3 +30,8 @@ class TransferKind(models.TextChoices):
     CAPTURE_VAT = "capture_vat", _("VAT")
     PAYOUT = "payout", _("payout")
     PAYOUT_BOUNCED = "payout_bounced", _("payout bounced")
+    REFUND_NET = "refund_net", _("refund after capture")
+    REFUND_COMMISSION = "refund_commission", _("commission given back")
+    REFUND_VAT = "refund_vat", _("VAT given back")
+    REFUND_ADVANCE = "refund_advance", _("refund advanced for the vendor")
+    REPAYMENT = "repayment", _("advance repaid")

@@ -238,15 +238,22 @@ def _deadline_of_state(order: Order) -> dict[str, Any] | None:
 
 
 def money_of(order: Order) -> dict[str, Any]:
-    """Where the order's money is (fen): put into escrow, returned, captured, and still held; one query."""
+    """Where the order's money is (fen): put into escrow, returned, captured, refunded after that, and still held."""
     sums = sums_by_kind(order.id)
     escrowed, returned = sums.get(TransferKind.ESCROW, 0), sums.get(TransferKind.RELEASE, 0)
     parts = (TransferKind.CAPTURE_NET, TransferKind.CAPTURE_COMMISSION, TransferKind.CAPTURE_VAT)
     captured = sum(sums.get(part, 0) for part in parts)
+    back = (
+        TransferKind.REFUND_NET,
+        TransferKind.REFUND_COMMISSION,
+        TransferKind.REFUND_VAT,
+        TransferKind.REFUND_ADVANCE,
+    )
     return {
         "escrowed": escrowed,
         "returned": returned,
         "captured": captured,
+        "refunded": sum(sums.get(part, 0) for part in back),
         "held": escrowed - returned - captured,
         "currency": order.currency,
     }

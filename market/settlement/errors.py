@@ -43,6 +43,22 @@ class StopNotExplained(BusinessError):
     title = _("The drift is not explained yet")
 
 
+class BeyondCaptured(BusinessError):
+    """More would go back than was captured and not refunded before; carries what ``remains`` in fen."""
+
+    code = "beyond_captured"
+    status = 409
+    title = _("That much has not been captured")
+
+
+class AlreadyRefunded(BusinessError):
+    """The order has been refunded under this reference."""
+
+    code = "already_refunded"
+    status = 409
+    title = _("This has already been refunded")
+
+
 class SamePerson(BusinessError):
     """The act needs a second person, and this is the first."""
 

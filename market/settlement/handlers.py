@@ -8,11 +8,13 @@ from market.outbox.models import Job
 from market.outbox.registry import Handler, register
 from market.outbox.services import finish, renew
 from market.settlement import jobs, services
+from market.settlement.selectors import vendors_of_charges
 
 
 def capture(job: Job) -> None:
-    """Divide the charge's money. Asked again, it finds the work done."""
+    """Divide the charge's money; what the vendor owes is repaid out of it. Asked again, it finds the work done."""
     services.capture_many(charge_ids=[job.subject_id])
+    services.repay_receivables(vendor_ids=vendors_of_charges([job.subject_id]))
 
 
 def run(job: Job) -> None:
@@ -22,7 +24,7 @@ def run(job: Job) -> None:
 
 
 def close(job: Job) -> None:
-    """Close the books. The job ends in the transaction that keeps the report, and is nobody else's meanwhile."""
+    """Close the books. In the transaction that keeps the report the job is nobody else's."""
     services.perform_close(job.key, in_transaction=functools.partial(renew, job))
     finish(job)
 

@@ -14,17 +14,17 @@ from market.kernel.actors import Actor
 from market.ledger.models import Account
 from market.ledger.states import AccountKind
 from market.settlement.models import Payout, SettlementBatch
-from market.settlement.selectors import last_close, last_report, open_stop
+from market.settlement.selectors import AGES, last_close, last_report, open_stop, receivables_by_age
 from market.settlement.states import PayoutState
 from market.workspaces import notices
 from market.workspaces.access import Workspace
-from market.workspaces.dashboard import Chart, Figure, Number, Panel, register, yuan
+from market.workspaces.dashboard import Chart, Figure, Number, Panel, Share, Shares, register, yuan
 
 DAYS_SHOWN = 30
 
 
 def _figures(site: str, vendor_id: uuid.UUID | None) -> Iterator[Figure]:
-    """What is owed, what is under way, what was settled lately, of one vendor or of all: three queries."""
+    """What is owed, what is under way, what was settled lately, of one vendor or of all: four queries."""
 
     def own(rows: QuerySet, column: str = "vendor_org_id") -> QuerySet:
         return rows if vendor_id is None else rows.filter(**{column: vendor_id})
@@ -40,6 +40,13 @@ def _figures(site: str, vendor_id: uuid.UUID | None) -> Iterator[Figure]:
     for state, title in ((PayoutState.PENDING, _("Payouts waiting")), (PayoutState.SENT, _("Payouts on their way"))):
         url = f"{page}?state__exact={state}"
         yield Number(title, f"{counts.get(state, 0):,}", url=url, icon="payments")
+
+    ages = receivables_by_age(vendor_id)
+    if ages:
+        sums = {age: sum(owed[age] for owed in ages.values()) for age in AGES}
+        title = _("Owed by vendors, by days") if vendor_id is None else _("What you owe, by days")
+        url = reverse(f"{site}:settlement_refund_changelist")
+        yield Shares(title, [Share(age, amount, yuan(amount), url) for age, amount in sums.items()])
 
     since = clock.now() - datetime.timedelta(days=DAYS_SHOWN)
     batches = own(SettlementBatch.objects.filter(cutoff__gte=since)).order_by("cutoff").values_list("cutoff")

@@ -2,12 +2,16 @@
 
 import datetime
 import uuid
+from collections.abc import Sequence
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from accounts.states import Capacity
+from market.kernel import clock
 from market.kernel.actors import SYSTEM, Actor
 from market.kernel.errors import NotFound
+from market.orders.models import Charge
 from market.settlement.errors import NoFeeSchedule
 from market.settlement.models import (
     BatchLine,
@@ -17,6 +21,7 @@ from market.settlement.models import (
     Payout,
     PayoutStop,
     ReconciliationReport,
+    Refund,
     SettlementBatch,
 )
 
@@ -29,6 +34,50 @@ def schedule_in_force(at: datetime.datetime) -> FeeSchedule:
     if found is None:
         raise NoFeeSchedule("Create one with manage.py fee_schedule, or in the operators' workspace.")
     return found
+
+
+def vendors_of_charges(charge_ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
+    """Whose charges these are."""
+    return list(Charge.objects.filter(id__in=charge_ids).values_list("vendor_org_id", flat=True).distinct())
+
+
+def refunds_visible_to(actor: Actor) -> QuerySet[Refund]:
+    """Refunds after capture with their order: a vendor's own, or all."""
+    return _own(Refund.objects.select_related("order", "vendor_org", "buyer_org"), actor)
+
+
+AGEING = """
+SELECT vendor_org_id, sum(open) FILTER (WHERE age <= 30), sum(open) FILTER (WHERE age BETWEEN 31 AND 60),
+       sum(open) FILTER (WHERE age BETWEEN 61 AND 90), sum(open) FILTER (WHERE age > 90)
+  FROM (
+        SELECT advance.vendor_org_id,
+               least(advance.advanced,
+                     greatest(0, sum(advance.advanced) OVER earlier - coalesce(repaid.amount, 0))) AS open,
+               %(today)s - (advance.refunded_at AT TIME ZONE 'Asia/Shanghai')::date AS age
+          FROM settlement_refund AS advance
+          LEFT JOIN (
+                SELECT account.organization_id, account.currency, sum(posted.amount) AS amount
+                  FROM ledger_account AS account
+                  JOIN ledger_transfer AS posted ON posted.credit_account_id = account.id
+                 WHERE account.kind = 'receivable'
+                 GROUP BY account.organization_id, account.currency
+               ) AS repaid ON (repaid.organization_id, repaid.currency) = (advance.vendor_org_id, advance.currency)
+         WHERE advance.advanced > 0 AND (%(vendor)s::uuid IS NULL OR advance.vendor_org_id = %(vendor)s)
+        WINDOW earlier AS (PARTITION BY advance.vendor_org_id, advance.currency ORDER BY advance.id)
+       ) AS owed
+ WHERE open > 0
+ GROUP BY vendor_org_id
+"""
+AGES = ("0-30", "31-60", "61-90", "90+")
+"""Days since the exchange advanced a refund; the oldest advance is repaid first."""
+
+
+def receivables_by_age(vendor_id: uuid.UUID | None = None) -> dict[uuid.UUID, dict[str, int]]:
+    """What vendors owe (fen) by how many days they have owed it, of one vendor or of all that owe; one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(AGEING, {"today": clock.business_date(), "vendor": vendor_id})
+        rows = cursor.fetchall()
+    return {vendor: {age: int(amount or 0) for age, amount in zip(AGES, sums, strict=True)} for vendor, *sums in rows}
 
 
 def _own(rows: QuerySet, actor: Actor) -> QuerySet:

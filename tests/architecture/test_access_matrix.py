@@ -94,6 +94,8 @@ GET    subscriptions                                    200 200 200 200 200 200 
 GET    subscriptions/<uuid:subscription_id>             200 404 200 404 200 404 200 200 200
 POST   subscriptions/<uuid:subscription_id>/cancel      409 404 403 403 403 403 403 403 403
 POST   subscriptions/<uuid:subscription_id>/resume      409 404 403 403 403 403 403 403 403
+GET    settlement/refunds                               403 403 403 403 200 200 200 200 200
+POST   settlement/refunds                               403 403 403 403 403 403 403 403 422
 GET    tokens                                           200 200 200 200 200 200 200 200 200
 POST   tokens                                           422 422 422 422 422 422 422 422 422
 DELETE tokens/<uuid:token_id>                           204 404 404 404 404 404 404 404 204

@@ -39,7 +39,7 @@ def test_a_buyer_sees_wallet_and_escrow(market):
 
 def test_a_vendor_sees_its_payable_and_not_what_belongs_to_the_operator(market):
     rows = results(factories.api_client(market.vendor_finance), "balances")
-    assert [row["kind"] for row in rows] == ["payable"]
+    assert [row["kind"] for row in rows] == ["receivable", "payable"]
 
 
 def test_auditors_see_everything_and_it_comes_to_nothing(market):

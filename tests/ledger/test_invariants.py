@@ -15,7 +15,7 @@ from market.ledger import services
 from market.ledger.errors import InsufficientFunds
 from market.ledger.models import Account, Transfer
 from market.ledger.selectors import accounts_visible_to
-from market.ledger.states import GUARDED, TransferKind
+from market.ledger.states import GUARDED, AccountKind, TransferKind
 from tests import factories
 
 ACCOUNTS = 9  # two buyers with two each, one vendor with three, one operator with one, one more buyer's wallet
@@ -38,7 +38,11 @@ class Ledger(TestCase):
             factories.organization(Capacity.OPERATOR),
             factories.organization(Capacity.BUYER),
         ]
-        found = Account.objects.filter(organization__in=organizations).order_by("organization_id", "id")
+        found = (
+            Account.objects.filter(organization__in=organizations)
+            .exclude(kind=AccountKind.RECEIVABLE)
+            .order_by("organization_id", "id")
+        )
         accounts = list(found)[:ACCOUNTS]
         kinds = [account.kind in GUARDED for account in accounts]
         model = [0] * ACCOUNTS

@@ -178,7 +178,14 @@ def test_accounts_are_opened_once_by_capacity():
     made = factories.organization(Capacity.BUYER, Capacity.VENDOR)
     services.open_accounts(organizations=[made])
     accounts = Account.objects.filter(organization=made)
-    assert sorted(accounts.values_list("kind", flat=True)) == ["commission", "escrow", "payable", "vat", "wallet"]
+    assert sorted(accounts.values_list("kind", flat=True)) == [
+        "commission",
+        "escrow",
+        "payable",
+        "receivable",
+        "vat",
+        "wallet",
+    ]
     for row in accounts:
         assert row.balance == (0 if row.kind in GUARDED else None)
 

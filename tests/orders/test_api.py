@@ -74,6 +74,7 @@ def test_an_order_is_placed_and_can_be_read(market, client):
         "escrowed": 20_000,
         "returned": 0,
         "captured": 0,
+        "refunded": 0,
         "held": 20_000,
         "currency": "CNY",
     }

@@ -6,8 +6,16 @@ import uuid
 from market.kernel import clock
 from market.kernel.actors import SYSTEM
 from market.orders import services as orders
-from market.settlement.models import Payout
-from market.settlement.services import bounce_payout, confirm_payout, run_settlement, send_payout
+from market.settlement.models import Capture, Payout
+from market.settlement.services import (
+    bounce_payout,
+    confirm_payout,
+    refund_captured,
+    repay_receivables,
+    run_settlement,
+    send_payout,
+    void_payout,
+)
 from tests import factories
 from tests.settlement.trades import capture_orders, market_with_fees
 
@@ -104,9 +112,20 @@ def busy_market() -> factories.Market:
     bounced = Payout.objects.get(vendor_org_id=another.vendor_org_id)
     again = bounce_payout(actor=SYSTEM, payout_id=bounced.id, reason="AC04 closed account")
     send_payout(actor=SYSTEM, payout_id=again.id)
-    bounce_payout(actor=SYSTEM, payout_id=again.id, reason="AC04 closed account")
+    waiting = bounce_payout(actor=SYSTEM, payout_id=again.id, reason="AC04 closed account")
+    void_payout(actor=SYSTEM, payout_id=waiting.id, reason="Paid with the next batch.")
+    order_id = place(market, other_offer.id)
+    for step in (deliver, accept, capture):
+        step(market, order_id)
+    settle()
+    together = Payout.objects.get(vendor_org_id=another.vendor_org_id, state="sent")
+    bounce_payout(actor=SYSTEM, payout_id=together.id, reason="AC04 closed account")
+    # Of the first order a part goes back, all of it advanced; the next capture repays it.
+    first = Capture.objects.filter(vendor_org_id=market.vendor.id).earliest("id").order_id
+    refund_captured(actor=SYSTEM, order_id=first, amount=1_234, reference="CASE-1", reason="A file was empty.")
 
-    completed(market, 1)
+    completed(market, 2)
+    repay_receivables(vendor_ids=[market.vendor.id])
     states = ((), (deliver,), (fail,), (fail, refund), (cancel,), (deliver, accept))
     for steps in states:
         order_id = place(market)

@@ -11,7 +11,14 @@ from market.kernel.actors import SYSTEM
 from market.kernel.money import from_text
 from market.ledger.models import Transfer
 from market.settlement.models import Payout
-from market.settlement.services import bounce_payout, confirm_payout, reconcile, send_payout
+from market.settlement.services import (
+    bounce_payout,
+    confirm_payout,
+    reconcile,
+    refund_captured,
+    repay_receivables,
+    send_payout,
+)
 from market.settlement.states import PayoutState
 from tests import factories
 from tests.settlement import lives
@@ -61,6 +68,16 @@ class Story:
             lives.decide(self.market, self.order_id, act[1], fen(act[2]) if act[2] else None)
         elif step in ("deliver", "fail", "refund", "cancel", "accept", "dispute", "answer", "capture"):
             getattr(lives, step)(self.market, self.order_id)
+        elif act := re.fullmatch(r"give back ?([\d.]*)", step):
+            refund_captured(
+                actor=SYSTEM,
+                order_id=self.order_id,
+                amount=fen(act[1]) if act[1] else None,
+                reference=f"R-{step}",
+                reason="The files are wrong.",
+            )
+        elif step == "repay":
+            repay_receivables(vendor_ids=[self.market.vendor.id])
         elif step == "settle":
             lives.settle()
         elif step == "confirm":
@@ -118,7 +135,7 @@ def test_the_document_shows_every_kind_of_transfer():
     """A new way for money to move needs an example."""
     titles = [parameter.id for parameter in examples()]
     routes = {(row[1], row[2]) for parameter in examples() for row in parameter.values[2] if row[3]}
-    assert len(titles) == DOCUMENT.count("\nGiven: ") == 13
+    assert len(titles) == DOCUMENT.count("\nGiven: ") == 15
     assert routes == {
         ("bank", "wallet"),
         ("wallet", "escrow"),
@@ -128,4 +145,9 @@ def test_the_document_shows_every_kind_of_transfer():
         ("escrow", "vat"),
         ("payable", "bank"),
         ("bank", "payable"),
+        ("payable", "wallet"),
+        ("commission", "wallet"),
+        ("vat", "wallet"),
+        ("receivable", "wallet"),
+        ("payable", "receivable"),
     }

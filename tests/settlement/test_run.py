@@ -263,6 +263,7 @@ class TestRace:
     def test_without_the_lock_both_take_the_same_captures(self, two_runs, monkeypatch):
         """Only the unique lines then keep the money from leaving twice, at the price of a run that fails."""
         monkeypatch.setattr("market.settlement.services.run.alone", lambda name: None)
+        monkeypatch.setattr("market.settlement.services.run.lock_payables", lambda vendor_ids: None)
         market = market_with_fees()
         captured(market, [100] * 20)
         outcomes = two_runs()

@@ -38,6 +38,7 @@ CURSOR = paging.CURSOR
 
 MOVED: dict[str, tuple[str | Promise, str | Promise]] = {
     AccountKind.PAYABLE: (gettext_lazy("earned"), gettext_lazy("paid out")),
+    AccountKind.RECEIVABLE: (gettext_lazy("repaid"), gettext_lazy("advanced")),
     AccountKind.WALLET: (gettext_lazy("came in"), gettext_lazy("spent")),
     AccountKind.ESCROW: (gettext_lazy("set aside"), gettext_lazy("released or captured")),
 }

@@ -168,6 +168,7 @@ class OrderMoneySerializer(serializers.Serializer):
     escrowed = serializers.IntegerField()
     returned = serializers.IntegerField()
     captured = serializers.IntegerField()
+    refunded = serializers.IntegerField(help_text="Of what was captured, returned afterwards.")
     held = serializers.IntegerField()
     currency = serializers.CharField()
 

@@ -31,7 +31,9 @@ def rows(parameters: Mapping[str, Any]) -> QuerySet[Order]:
         ),
     ).annotate(
         last_charge=FilteredRelation("charges", condition=Q(charges__is_final=True)),
-        living_payout=FilteredRelation(PAYOUTS, condition=~Q(**{f"{PAYOUTS}__state": PayoutState.BOUNCED})),
+        living_payout=FilteredRelation(
+            PAYOUTS, condition=~Q(**{f"{PAYOUTS}__state__in": [PayoutState.BOUNCED, PayoutState.VOID]})
+        ),
     )
 
 

@@ -1,6 +1,6 @@
 """Settlement's pages in the workspaces, one module a subject."""
 
-from market.settlement.admin import books, earnings
+from market.settlement.admin import books, earnings, refunds
 from market.settlement.admin.earnings import EarningsMembers
 
-__all__ = ["EarningsMembers", "books", "earnings"]
+__all__ = ["EarningsMembers", "books", "earnings", "refunds"]

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.states import Role
 from market.kernel.actors import Actor
 from market.settlement import services
-from market.settlement.forms import FeeScheduleForm
+from market.settlement.forms import FeeScheduleForm, RefundForm
 from market.settlement.models import BatchLine, Capture, FeeSchedule, Payout, SettlementBatch
 from market.settlement.states import PayoutState
 from market.workspaces.acts import Act, ReasonForm
@@ -24,6 +24,7 @@ from market.workspaces.sites import auditor_site, operator_site, vendor_site
 LINES_A_PAGE = 50
 NET, GROSS = yuan("net", _("net (yuan)")), yuan("gross", _("gross (yuan)"))
 COMMISSION, VAT = yuan("commission", _("commission (yuan)")), yuan("vat", _("VAT (yuan)"))
+CARRIED = yuan("carried", _("carried over (yuan)"))
 AMOUNT = yuan("amount", _("amount (yuan)"))
 
 
@@ -96,11 +97,36 @@ class ReadCaptures:
     readonly_fields = fields
 
 
-@admin.register(Capture, site=operator_site)
+def _refund(actor: Actor, capture: Capture, answers: dict[str, Any]) -> None:
+    services.refund_captured(actor=actor, order_id=capture.order_id, **answers)
+
+
+def _may_refund(actor: Actor, capture: Capture) -> bool:
+    return actor.role == Role.OPERATOR
+
+
 @admin.register(Capture, site=auditor_site)
 class CaptureAdmin(ReadCaptures, WorkspaceAdmin):
     list_display = ("order", "vendor_org", *ReadCaptures.list_display[1:])
     search_fields = (*ReadCaptures.search_fields, "vendor_org__name")
+
+
+@admin.register(Capture, site=operator_site)
+class RefundableCaptureAdmin(CaptureAdmin):
+    acts = (
+        Act(
+            "refund",
+            _("Refund the order"),
+            _refund,
+            _may_refund,
+            form_class=RefundForm,
+            explanation=_(
+                "The buyer gets the money at once. Net, commission and VAT are taken back in the proportions captured; "
+                "what the vendor no longer holds, it owes, and its next captures repay it."
+            ),
+            is_dangerous=True,
+        ),
+    )
 
 
 @admin.register(Capture, site=vendor_site)
@@ -168,7 +194,7 @@ class ReadBatches:
     list_display = ("cutoff", "order_count", GROSS, NET, COMMISSION, VAT, "created_at")
     list_filter = (("cutoff", BusinessDayFilter),)
     list_select_related = ("vendor_org",)
-    fields = ("vendor_org", "cutoff", "order_count", GROSS, NET, COMMISSION, VAT, "currency", "created_at")
+    fields = ("vendor_org", "cutoff", "order_count", GROSS, NET, COMMISSION, VAT, CARRIED, "currency", "created_at")
     readonly_fields = fields
     inlines = (PayoutsInline, LinesInline)
 
@@ -265,6 +291,15 @@ class PayoutAdmin(ReadPayoutsAndWho, WorkspaceAdmin):
                 payout.approved_by_id is None and payout.released_by_id not in (None, actor.user_id)
             ),
             explanation=_("You are the second person: the payout is sent at once."),
+        ),
+        payout_act(
+            "void",
+            _("Give up"),
+            services.void_payout,
+            PayoutState.PENDING,
+            form_class=ReasonForm,
+            explanation=_("It will not be sent. What of it is still payable is due with the vendor's next batch."),
+            is_dangerous=True,
         ),
         payout_act(
             "confirm",

@@ -2,6 +2,7 @@
 
 from market.settlement.models.books import DayClose, PayoutStop, ReconciliationReport
 from market.settlement.models.earnings import BatchLine, Capture, FeeSchedule, Payout, SettlementBatch
+from market.settlement.models.refunds import Refund
 
 __all__ = [
     "BatchLine",
@@ -11,5 +12,6 @@ __all__ = [
     "Payout",
     "PayoutStop",
     "ReconciliationReport",
+    "Refund",
     "SettlementBatch",
 ]

@@ -81,7 +81,11 @@ class Capture(models.Model):
 
 
 class SettlementBatch(models.Model):
-    """WHY: everything captured for one vendor before one cutoff, paid once."""
+    """WHY: everything captured for one vendor before one cutoff, paid once.
+
+    ``carried`` is what earlier batches left to pay, less what refunds took back and advances were repaid since: below
+    zero when more was taken back. Paid is the net with it, and nothing while that is not above zero.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     vendor_org = models.ForeignKey(
@@ -94,6 +98,7 @@ class SettlementBatch(models.Model):
     net = models.BigIntegerField(_("net (fen)"))
     commission = models.BigIntegerField(_("commission (fen)"))
     vat = models.BigIntegerField(_("VAT (fen)"))
+    carried = models.BigIntegerField(_("carried over (fen)"), default=0)
     created_at = models.DateTimeField(_("created"), default=clock.now)
 
     class Meta:
@@ -148,7 +153,7 @@ class Payout(models.Model):
     bank_account = EncryptedField(_("to bank account"), max_length=34, blank=True)
     sent_at = models.DateTimeField(pgettext_lazy("time", "sent"), null=True)
     ended_at = models.DateTimeField(_("confirmed or bounced"), null=True)
-    bounce_reason = models.CharField(_("why it bounced"), max_length=2000, blank=True)
+    bounce_reason = models.CharField(_("why it bounced or is void"), max_length=2000, blank=True)
     needs_approval = models.BooleanField(_("two persons must release it"), default=False, db_default=False)
     released_by = models.ForeignKey(
         User, models.PROTECT, null=True, related_name="+", verbose_name=_("released by"), db_index=False
@@ -164,12 +169,15 @@ class Payout(models.Model):
         ordering = ("-id",)
         constraints = [
             models.UniqueConstraint(
-                fields=["batch"], condition=~Q(state=PayoutState.BOUNCED), name="payout_one_alive_per_batch"
+                fields=["batch"],
+                condition=~Q(state__in=[PayoutState.BOUNCED, PayoutState.VOID]),
+                name="payout_one_alive_per_batch",
             ),
             models.CheckConstraint(name="payout_amount_positive", condition=Q(amount__gt=0)),
             models.CheckConstraint(
                 name="payout_state_tells_the_rest",
                 condition=Q(state=PayoutState.PENDING, sent_at=None, ended_at=None, bank_account="")
+                | Q(state=PayoutState.VOID, sent_at=None, ended_at__isnull=False, hold="", bank_account="")
                 | (Q(state=PayoutState.SENT, sent_at__isnull=False, ended_at=None, hold="") & ~Q(bank_account=""))
                 | (
                     Q(state__in=[PayoutState.CONFIRMED, PayoutState.BOUNCED], sent_at__isnull=False)
@@ -183,12 +191,14 @@ class Payout(models.Model):
             ),
             models.CheckConstraint(
                 name="payout_leaves_approved",
-                condition=Q(needs_approval=False) | Q(state=PayoutState.PENDING) | Q(approved_by__isnull=False),
+                condition=Q(needs_approval=False)
+                | Q(state__in=[PayoutState.PENDING, PayoutState.VOID])
+                | Q(approved_by__isnull=False),
             ),
             models.CheckConstraint(
                 name="payout_bounced_with_reason",
-                condition=(Q(state=PayoutState.BOUNCED) & ~Q(bounce_reason=""))
-                | (~Q(state=PayoutState.BOUNCED) & Q(bounce_reason="")),
+                condition=(Q(state__in=[PayoutState.BOUNCED, PayoutState.VOID]) & ~Q(bounce_reason=""))
+                | (~Q(state__in=[PayoutState.BOUNCED, PayoutState.VOID]) & Q(bounce_reason="")),
             ),
         ]
 

@@ -13,7 +13,8 @@ from market.settlement.services.closing import (
     perform_close,
 )
 from market.settlement.services.fees import create_fee_schedule
-from market.settlement.services.payouts import bounce_payout, confirm_payout, send_payout
+from market.settlement.services.payouts import bounce_payout, confirm_payout, send_payout, void_payout
+from market.settlement.services.refunds import refund_captured, repay_receivables
 from market.settlement.services.run import SettlementRun, ask_for_run, cutoff_due, perform_run, run_settlement
 from market.settlement.services.stops import explain_stop, lift_stop
 
@@ -39,6 +40,9 @@ __all__ = [
     "perform_close",
     "perform_run",
     "reconcile",
+    "refund_captured",
+    "repay_receivables",
     "run_settlement",
     "send_payout",
+    "void_payout",
 ]

@@ -17,6 +17,7 @@ from market.kernel.actors import Actor
 from market.kernel.database import insert_together, move_state
 from market.kernel.errors import InvalidInput, NotFound
 from market.kernel.identifiers import short_code, uuid7
+from market.kernel.locks import lock_in_order
 from market.ledger.models import Account, Transfer
 from market.ledger.selectors import account
 from market.ledger.services import posting, transfer
@@ -24,6 +25,7 @@ from market.ledger.states import AccountKind, TransferKind
 from market.settlement.errors import PayoutHeld, PayoutsStopped
 from market.settlement.models import Payout, SettlementBatch
 from market.settlement.selectors import open_stop
+from market.settlement.services.refunds import repay_receivables
 from market.settlement.states import PAYOUT_MOVES, PayoutHold, PayoutState
 
 MAX_REASON = 2000
@@ -43,17 +45,18 @@ def require_no_stop() -> None:
         raise PayoutsStopped(text, stop=str(stop.id))
 
 
-def new_payout(batch: SettlementBatch) -> Payout:
-    """An unsaved pending payment of the batch's net; 23 letters and digits of reference, where a bank allows 35."""
+def new_payout(batch: SettlementBatch, amount: int) -> Payout:
+    """An unsaved pending payment of ``amount`` fen for a batch; 23 letters and digits of
+    reference, where a bank allows 35."""
     key = uuid7()
     return Payout(
         id=key,
         batch=batch,
         vendor_org_id=batch.vendor_org_id,
-        amount=batch.net,
+        amount=amount,
         currency=batch.currency,
         reference=f"QS{clock.business_date(batch.cutoff):%Y%m%d}{short_code(key, 13)}",
-        needs_approval=batch.net > settings.PAYOUT_APPROVAL_ABOVE,
+        needs_approval=amount > settings.PAYOUT_APPROVAL_ABOVE,
     )
 
 
@@ -70,6 +73,12 @@ def payables(vendor_ids: Collection[uuid.UUID]) -> dict[tuple[uuid.UUID, str], A
     """The payable accounts of these vendors by (vendor, currency), each with its organisation: one query."""
     found = Account.objects.filter(kind=AccountKind.PAYABLE, organization_id__in=vendor_ids)
     return {(each.organization_id, each.currency): each for each in found.select_related("organization")}
+
+
+def lock_payables(vendor_ids: Collection[uuid.UUID]) -> None:
+    """Let nothing change what these vendors are owed until the transaction ends."""
+    kinds = (AccountKind.PAYABLE, AccountKind.RECEIVABLE)
+    list(lock_in_order(Account.objects.filter(kind__in=kinds, organization__in=vendor_ids)).values_list("id"))
 
 
 def bank_account(currency: str) -> Account:
@@ -100,8 +109,11 @@ def send_payout(*, actor: Actor, payout_id: uuid.UUID) -> None:
     require_treasurer(actor)
     payout = find_payout(payout_id)
     require_no_stop()
+    repay_receivables(vendor_ids=[payout.vendor_org_id])
     payable = payables([payout.vendor_org_id])[payout.vendor_org_id, payout.currency]
     hold = hold_on(payout, payable.organization)
+    if hold is None and payable.balance < payout.amount:
+        hold = PayoutHold.CLAWED_BACK
     if hold is not None and payout.state == PayoutState.PENDING:
         raise PayoutHeld(_("It waits: %(reason)s.") % {"reason": hold.label}, hold=hold.value)
     with posting(), transaction.atomic():
@@ -114,6 +126,28 @@ def send_payout(*, actor: Actor, payout_id: uuid.UUID) -> None:
             sent_at=clock.now(),
         )
         insert_together(leave(actor, payout, payable, bank_account(payout.currency)))
+
+
+def void_payout(*, actor: Actor, payout_id: uuid.UUID, reason: str) -> None:
+    """Give up a pending payment: what of it is still payable is due with the vendor's next batch.
+
+    Raises ``InvalidInput`` without a reason, ``IllegalTransition`` unless it is pending, ``NotFound``.
+    """
+    require_treasurer(actor)
+    reason = reason.strip()
+    if not 0 < len(reason) <= MAX_REASON:
+        raise InvalidInput(errors={"/reason": _("Say why it is given up, in at most 2000 characters.")})
+    payout = find_payout(payout_id)
+    with transaction.atomic():
+        move_state(
+            Payout.objects.filter(id=payout_id),
+            PAYOUT_MOVES,
+            PayoutState.VOID,
+            hold="",
+            bounce_reason=reason,
+            ended_at=clock.now(),
+        )
+        insert_together(payout_event("payout.voided", actor, payout, reason=reason))
 
 
 def confirm_payout(*, actor: Actor, payout_id: uuid.UUID) -> None:
@@ -136,7 +170,7 @@ def bounce_payout(*, actor: Actor, payout_id: uuid.UUID, reason: str) -> Payout:
         raise InvalidInput(errors={"/reason": _("Say why the bank returned it, in at most 2000 characters.")})
     payout = find_payout(payout_id)
     payable = payables([payout.vendor_org_id])[payout.vendor_org_id, payout.currency]
-    again = new_payout(payout.batch)
+    again = new_payout(payout.batch, payout.amount)
     again.hold = PayoutHold.CAME_BACK
     back = transfer(
         debit=bank_account(payout.currency).id,

@@ -30,11 +30,13 @@ from market.settlement.services.payouts import (
     bank_account,
     hold_on,
     leave,
+    lock_payables,
     new_payout,
     payables,
     require_no_stop,
     require_treasurer,
 )
+from market.settlement.services.refunds import repay_receivables
 from market.settlement.states import PayoutState
 
 logger = structlog.get_logger(__name__)
@@ -63,9 +65,10 @@ WITH due AS MATERIALIZED (
        AND NOT EXISTS (SELECT FROM settlement_batchline AS line WHERE line.capture_id = capture.id)
 ), batch AS (
     INSERT INTO settlement_settlementbatch
-           (id, vendor_org_id, currency, cutoff, order_count, gross, net, commission, vat, created_at)
+           (id, vendor_org_id, currency, cutoff, order_count, gross, net, commission, vat, carried, created_at)
     SELECT settlement_uuid7(), vendor_org_id, currency, %(cutoff)s,
-           count(*), sum(gross)::bigint, sum(net)::bigint, sum(commission)::bigint, sum(vat)::bigint, %(now)s
+           count(*), sum(gross)::bigint, sum(net)::bigint, sum(commission)::bigint, sum(vat)::bigint,
+           settlement_carried(vendor_org_id, currency), %(now)s
       FROM due
      GROUP BY vendor_org_id, currency
     HAVING sum(net) >= %(minimum)s
@@ -130,6 +133,8 @@ def run_settlement(
         with posting(), transaction.atomic():
             alone("run")
             require_no_stop()
+            lock_payables(vendor_ids)
+            repay_receivables(vendor_ids=vendor_ids)
             done += _settle(actor, cutoff, vendor_ids)
     return done
 
@@ -205,14 +210,14 @@ def _mark_orders(made: Sequence[SettlementBatch]) -> None:
 
 
 def _pay(actor: Actor, made: Sequence[SettlementBatch]) -> tuple[int, int]:
-    """A payout for each batch that earned something; returns how many were sent and how many wait."""
+    """A payout for each batch of which something is due; returns how many were sent and how many wait."""
     accounts = payables({batch.vendor_org_id for batch in made})
     banks: dict[str, Account] = {currency: bank_account(currency) for currency in {batch.currency for batch in made}}
     payouts, rows = [], []
     for batch in made:
-        if not batch.net:
+        if batch.net + batch.carried <= 0:
             continue
-        payout = new_payout(batch)
+        payout = new_payout(batch, batch.net + batch.carried)
         payable = accounts[batch.vendor_org_id, batch.currency]
         hold = hold_on(payout, payable.organization)
         if hold is None:
