@@ -22,7 +22,7 @@ DROP FUNCTION settlement_refund_within_captured();
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ledger', '0007_receivables'),
+        ('ledger', '0008_receivables'),
         ('accounts', '0002_guards'),
         ('orders', '0012_amendment_guards'),
         ('settlement', '0007_encrypted_bank_account'),

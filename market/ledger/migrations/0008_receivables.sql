@@ -5,7 +5,7 @@ DECLARE
     moved record;
 BEGIN
     FOR moved IN
-        SELECT account.id, account.kind, account.balance, leg.amount
+        SELECT account.id, account.balance, leg.amount
           FROM ledger_account AS account
           JOIN (
                 SELECT account_id, sum(amount)::bigint AS amount
@@ -18,15 +18,17 @@ BEGIN
                ) AS leg ON leg.account_id = account.id
          WHERE account.balance IS NOT NULL
          ORDER BY account.id
-           FOR NO KEY UPDATE OF account
     LOOP
-        IF moved.kind <> 'receivable' THEN
-            IF moved.balance + moved.amount < 0 THEN
-                RAISE EXCEPTION 'account % holds less than the transfers take', moved.id
-                    USING ERRCODE = 'check_violation', CONSTRAINT = 'ledger_account_balance_not_negative',
-                          DETAIL = json_build_object('needed', -moved.amount, 'available', moved.balance);
-            END IF;
+        UPDATE ledger_account SET balance = balance + moved.amount, version = version + 1
+         WHERE id = moved.id AND (balance + moved.amount >= 0 OR kind = 'receivable');
+        CONTINUE WHEN FOUND;
+        SELECT balance INTO moved.balance FROM ledger_account WHERE id = moved.id FOR NO KEY UPDATE;
+        IF moved.balance + moved.amount < 0 THEN
+            RAISE EXCEPTION 'account % holds less than the transfers take', moved.id
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'ledger_account_balance_not_negative',
+                      DETAIL = json_build_object('needed', -moved.amount, 'available', moved.balance);
         END IF;
+        -- Somebody has paid in between.
         UPDATE ledger_account SET balance = balance + moved.amount, version = version + 1 WHERE id = moved.id;
     END LOOP;
     RETURN NULL;

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0002_guards'),
-        ('ledger', '0006_closed_days'),
+        ('ledger', '0007_quicker_postings'),
     ]
 
     operations = [
