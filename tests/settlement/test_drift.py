@@ -35,7 +35,7 @@ ONE_OF = {
     "captured order": "SELECT order_id FROM settlement_capture ORDER BY id LIMIT 1",
     "unsettled captured order": (
         "SELECT order_id FROM settlement_capture c WHERE NOT EXISTS"
-        " (SELECT FROM settlement_batchline l WHERE l.capture_id = c.id)"
+        " (SELECT FROM settlement_batchline l WHERE l.capture_id = c.id) ORDER BY c.id LIMIT 1"
     ),
     "batch": "SELECT id FROM settlement_settlementbatch ORDER BY id LIMIT 1",
     **{
