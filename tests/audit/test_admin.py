@@ -94,7 +94,7 @@ def test_vendors_have_no_such_page(market):
 
 def test_a_page_takes_as_many_queries_for_many_events_as_for_few(market, auditor, django_assert_num_queries):
     record("thing.done")
-    with django_assert_num_queries(7) as few:
+    with django_assert_num_queries(8) as few:
         auditor.get(LIST)
     for _event in range(20):
         record("thing.done")

@@ -83,7 +83,7 @@ def test_nothing_is_ordered_before_both_have_approved(market, product, offer):
     assert order.approval_id == approval.id
     assert json.loads(order.terms.get().document)["order"]["purpose_approval"] == str(approval.id)
     assert events(approval) == ["purpose.requested", "purpose.vendor_approved", "purpose.approved"]
-    with pytest.raises(IntegrityError, match="orders_order is refused"), transaction.atomic():
+    with pytest.raises(IntegrityError, match="what the contract says changes"), transaction.atomic():
         Order.objects.filter(id=order.id).update(approval=None)
 
 

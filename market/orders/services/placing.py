@@ -5,6 +5,7 @@ import dataclasses
 import datetime
 import uuid
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import Model
@@ -163,7 +164,45 @@ def draw_up(actor: Actor, ground: Ground, offer: Offer, wish: Wish, placed_at: d
     """The order of a wish under an orderable offer. Raises as ``place`` does."""
     bargain = _bargain(offer, wish.quantity, clock.business_date(placed_at))
     buyer = ground.payer(offer.currency)
-    order = _order(actor, offer, buyer, bargain, wish, placed_at)
+    if buyer.id == offer.vendor_org_id:
+        raise OwnOffer
+    if buyer.state != OrganizationState.VERIFIED:
+        raise OrganizationNotTrading(_("Ask the operator to verify your organisation before you order."))
+    return drafted(
+        offer,
+        buyer,
+        bargain,
+        placed_at,
+        placed_by_id=actor.user_id,
+        quantity=wish.quantity,
+        purpose=wish.purpose,
+        client_reference=wish.client_reference,
+    )
+
+
+def drafted(
+    offer: Offer, buyer: Organization, bargain: pricing.Bargain, placed_at: datetime.datetime, **particulars: Any
+) -> Draft:
+    """An order of ``offer`` at this price, not checked; ``particulars`` are the columns the offer does not give."""
+    order_id = uuid7()
+    starts_on, ends_on = bargain.term or (None, None)
+    order = Order(
+        id=order_id,
+        number=f"QS{clock.business_date(placed_at):%Y%m%d}-{short_code(order_id)}",
+        buyer_org=buyer,
+        vendor_org=offer.product.vendor_org,
+        product=offer.product,
+        offer=offer,
+        revision=offer.revision,
+        amount=bargain.due_now,
+        currency=offer.currency,
+        term_starts_on=starts_on,
+        term_ends_on=ends_on,
+        approval_id=offer.approval_id,
+        state=OrderState.PAID,
+        placed_at=placed_at,
+        **particulars,
+    )
     return Draft(order, buyer, bargain, offer.revision_manifest_sha256)
 
 
@@ -215,45 +254,9 @@ def _bargain(offer: Offer, quantity: int, placed_on: datetime.date) -> pricing.B
     return bargain
 
 
-def _order(
-    actor: Actor,
-    offer: Offer,
-    buyer: Organization,
-    bargain: pricing.Bargain,
-    wish: Wish,
-    placed_at: datetime.datetime,
-) -> Order:
-    product = offer.product
-    if buyer.id == offer.vendor_org_id:
-        raise OwnOffer
-    if buyer.state != OrganizationState.VERIFIED:
-        raise OrganizationNotTrading(_("Ask the operator to verify your organisation before you order."))
-    order_id = uuid7()
-    starts_on, ends_on = bargain.term or (None, None)
-    return Order(
-        id=order_id,
-        number=f"QS{clock.business_date(placed_at):%Y%m%d}-{short_code(order_id)}",
-        buyer_org=buyer,
-        vendor_org=product.vendor_org,
-        product=product,
-        offer=offer,
-        revision=offer.revision,
-        placed_by_id=actor.user_id,
-        quantity=wish.quantity,
-        amount=bargain.due_now,
-        currency=offer.currency,
-        term_starts_on=starts_on,
-        term_ends_on=ends_on,
-        purpose=wish.purpose,
-        approval_id=offer.approval_id,
-        client_reference=wish.client_reference,
-        state=OrderState.PAID,
-        placed_at=placed_at,
-    )
-
-
 def _proof(actor: Actor, order: Order) -> AuditEvent:
     waits = {} if order.state == OrderState.PAID else {"state": str(order.state)}
+    follows = {} if order.renews_id is None else {"renews": str(order.renews_id)}
     return evidence(
         "order.placed",
         actor,
@@ -264,5 +267,6 @@ def _proof(actor: Actor, order: Order) -> AuditEvent:
         revision=str(order.revision_id),
         client_reference=order.client_reference,
         terms_sha256=order.terms_sha256,
+        **follows,
         **waits,
     )

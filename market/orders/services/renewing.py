@@ -1,31 +1,27 @@
 """Renewal: another order of the same thing for another term, placed by the exchange."""
 
 import dataclasses
-import uuid
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import OrganizationNotTrading
-from accounts.models import Organization
 from accounts.states import OrganizationState
-from market.audit.models import AuditEvent
 from market.catalog import pricing
-from market.catalog.models import Offer, Revision
+from market.catalog.models import Offer
 from market.catalog.selectors import orderable_offer
 from market.kernel import clock
 from market.kernel.actors import SYSTEM
 from market.kernel.database import insert_together, violated_constraint
-from market.kernel.identifiers import short_code, uuid7
 from market.ledger.selectors import organization_with_accounts
 from market.ledger.services import posting
 from market.orders.contracts.versions import agreed
 from market.orders.errors import AlreadyRenewed
 from market.orders.models import Order, OrderTerms
-from market.orders.services.steps import evidence, first_delivery, into_escrow
+from market.orders.services.placing import drafted
+from market.orders.services.steps import evidence
 from market.orders.services.waiting import keep_if_unpayable
-from market.orders.states import OrderState
-from market.orders.terms import freeze
+from market.outbox.services import announce
 
 
 def renew(*, order: Order) -> Order:
@@ -58,17 +54,24 @@ def _renew(order: Order) -> Order:
         starts_on = max(order.term_ends_on, clock.business_date())
         bargain = pricing.bargain(rule, order.quantity, starts_on)
         _follow_amendments(order, offer)
-        following = _draw_up(order, offer, buyer, bargain)
-        keep_if_unpayable(following, buyer)
-        is_paid = following.state == OrderState.PAID
-        insert_together(
-            following,
-            freeze(following, offer.revision_manifest_sha256, bargain),
-            _proof(following),
-            evidence("order.renewed", SYSTEM, order, by=str(following.id)),
-            into_escrow(following, buyer) if is_paid else None,
-            first_delivery(following) if is_paid else None,
+        draft = drafted(
+            offer,
+            buyer,
+            bargain,
+            clock.now(),
+            placed_by_id=order.placed_by_id,
+            quantity=order.quantity,
+            renews=order,
+            purpose=order.purpose,
+            acceptance_days=order.acceptance_days,
         )
+        following = draft.order
+        # The buyer has given no number of its own; nobody can have taken this one beforehand.
+        following.client_reference = f"renewal-{following.id}"
+        keep_if_unpayable(following, buyer)
+        rows = draft.rows(SYSTEM)
+        insert_together(*rows, evidence("order.renewed", SYSTEM, order, by=str(following.id)))
+        announce(rows)
     return following
 
 
@@ -76,53 +79,3 @@ def _follow_amendments(order: Order, offer: Offer) -> None:
     """Let the offer, in memory only, say what both sides have agreed on since: the next terms are frozen from it."""
     now = agreed(OrderTerms.objects.filter(order=order).order_by("-version")[0])
     offer.licence, offer.acceptance_days = now["licence"], now["acceptance_days"]
-
-
-def _draw_up(order: Order, offer: Offer, buyer: Organization, bargain: pricing.Bargain) -> Order:
-    placed_at = clock.now()
-    order_id = uuid7()
-    starts_on, ends_on = bargain.term
-    return Order(
-        id=order_id,
-        number=f"QS{clock.business_date(placed_at):%Y%m%d}-{short_code(order_id)}",
-        buyer_org=buyer,
-        vendor_org=offer.product.vendor_org,
-        product=offer.product,
-        offer=offer,
-        revision=Revision(id=offer.revision_id, number=offer.revision_number, product=offer.product),
-        placed_by_id=order.placed_by_id,
-        quantity=order.quantity,
-        amount=bargain.due_now,
-        currency=order.currency,
-        term_starts_on=starts_on,
-        term_ends_on=ends_on,
-        renews=order,
-        purpose=order.purpose,
-        acceptance_days=order.acceptance_days,
-        approval_id=offer.approval_id,
-        client_reference=_reference(order_id),
-        state=OrderState.PAID,
-        placed_at=placed_at,
-    )
-
-
-def _reference(order_id: uuid.UUID) -> str:
-    """The buyer has given no number of its own; nobody can have taken this one beforehand."""
-    return f"renewal-{order_id}"
-
-
-def _proof(order: Order) -> AuditEvent:
-    waits = {} if order.state == OrderState.PAID else {"state": str(order.state)}
-    return evidence(
-        "order.placed",
-        SYSTEM,
-        order,
-        quantity=order.quantity,
-        product=str(order.product_id),
-        offer=str(order.offer_id),
-        revision=str(order.revision_id),
-        client_reference=order.client_reference,
-        terms_sha256=order.terms_sha256,
-        renews=str(order.renews_id),
-        **waits,
-    )
