@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import Connection, errors
-from psycopg.pq import ExecStatus
+from psycopg.pq import DiagnosticField, ExecStatus, PGresult
 
 _prepared: weakref.WeakKeyDictionary[Connection, set[bytes]] = weakref.WeakKeyDictionary()
 
@@ -46,14 +46,28 @@ def _ask(database: BaseDatabaseWrapper, sql: str, parameters: list[bytes | None]
     else:
         known = _prepared.setdefault(connection, set())
         if name not in known:
-            if (made := libpq.prepare(name, numbered)).status != ExecStatus.COMMAND_OK:
-                raise errors.error_from_result(made)
+            _prepare(connection, name, numbered)
             known.add(name)
         result = libpq.exec_prepared(name, parameters)
+        if _is_forgotten(result):
+            # After a rollback psycopg deallocates whatever was prepared on the connection. Nothing has happened yet.
+            _prepare(connection, name, numbered)
+            result = libpq.exec_prepared(name, parameters)
     if result.status != ExecStatus.TUPLES_OK:
         raise errors.error_from_result(result)
     answer = result.get_value(0, 0)
     return None if answer is None else answer.decode()
+
+
+def _prepare(connection: Connection, name: bytes, numbered: bytes) -> None:
+    made = connection.pgconn.prepare(name, numbered)
+    if made.status != ExecStatus.COMMAND_OK:
+        raise errors.error_from_result(made)
+
+
+def _is_forgotten(result: PGresult) -> bool:
+    """Whether PostgreSQL does not know the prepared statement: SQLSTATE 26000."""
+    return result.status == ExecStatus.FATAL_ERROR and result.error_field(DiagnosticField.SQLSTATE) == b"26000"
 
 
 @functools.cache

@@ -36,9 +36,9 @@ def schedule_in_force(at: datetime.datetime) -> FeeSchedule:
     return found
 
 
-def vendors_of_charges(charge_ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
-    """Whose charges these are."""
-    return list(Charge.objects.filter(id__in=charge_ids).values_list("vendor_org_id", flat=True).distinct())
+def vendors_of_charges(charge_ids: Sequence[uuid.UUID]) -> QuerySet:
+    """The keys of the vendors whose charges these are, for another query to stand on."""
+    return Charge.objects.filter(id__in=charge_ids).values("vendor_org_id")
 
 
 def refunds_visible_to(actor: Actor) -> QuerySet[Refund]:

@@ -108,6 +108,7 @@ def test_verification_opens_the_accounts(operator, django_capture_on_commit_call
     outbox.perform(Job.objects.get(subject_id=made.id).id)
     assert set(Account.objects.filter(organization=made).values_list("kind", flat=True)) == {
         "payable",
+        "receivable",
         "commission",
         "vat",
     }
@@ -116,7 +117,7 @@ def test_verification_opens_the_accounts(operator, django_capture_on_commit_call
     )
     for job in Job.objects.filter(subject_id=made.id):
         outbox.perform(job.id)
-    assert Account.objects.filter(organization=made).count() == 5
+    assert Account.objects.filter(organization=made).count() == 6
     made.refresh_from_db()
     assert made.name == "新名有限公司"
     proof = AuditEvent.objects.get(name="organization.edited", subject_id=made.id).payload

@@ -160,12 +160,12 @@ def test_as_many_queries_for_many_accounts_as_for_few(market):
 
 def test_the_list_is_of_the_own_accounts(market):
     buyer, vendor = (factories.api_client(member) for member in (market.purchaser, market.vendor_finance))
-    for client, kinds in ((buyer, ["escrow", "wallet"]), (vendor, ["payable"])):
+    for client, kinds in ((buyer, ["escrow", "wallet"]), (vendor, ["payable", "receivable"])):
         assert sorted(row["kind"] for row in client.get(LIST).json()["results"]) == kinds
     assert [row["kind"] for row in buyer.get(LIST, {"kind": "wallet"}).json()["results"]] == ["wallet"]
     assert buyer.get(LIST, {"organization": str(market.vendor.id)}).json()["results"] == []
     auditor = factories.api_client(market.auditor)
-    assert len(auditor.get(LIST, {"organization": str(market.vendor.id)}).json()["results"]) == 1
+    assert len(auditor.get(LIST, {"organization": str(market.vendor.id)}).json()["results"]) == 2
 
 
 def test_other_people_s_accounts_are_not_there(market):

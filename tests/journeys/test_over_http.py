@@ -43,7 +43,7 @@ def test_from_an_empty_shelf_to_the_auditors_file(people, web, worker, wait_unti
     assert reconcile().is_clean
     assert factories.balance(people.buyer, AccountKind.WALLET) == 2_000_00 - PRICE
     assert factories.balance(people.buyer, AccountKind.ESCROW) == 0
-    assert delivered["acts"] == ["accept", "amend"]
+    assert delivered["acts"] == ["accept", "dispute", "amend"]
 
 
 def visitor(web: str, workspace: str, person: Membership) -> Visitor:

@@ -86,6 +86,7 @@ def test_an_order_is_rendered_as_it_is_described(market):
 
 def test_a_hint_is_what_celery_would_have_sent(clean_redis):
     job_id = str(uuid7())
+    structlog.contextvars.clear_contextvars()
     with structlog.contextvars.bound_contextvars(request_id="r-1"):
         app.send_task(hints.PERFORM_TASK, args=[job_id], ignore_result=True)
         ours = json.loads(hints._message(job_id, structlog.contextvars.get_contextvars()))

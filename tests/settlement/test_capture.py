@@ -187,8 +187,8 @@ class TestHandler:
         job = self.job_of(order_id)
         with CaptureQueriesContext(connection) as queries:
             outbox.perform(job.id)
-        # Claim, BEGIN, capture, finish, COMMIT.
-        assert len(queries) == 5, [query["sql"][:80] for query in queries]
+        # Claim, BEGIN, capture, does the vendor owe anything, finish, COMMIT.
+        assert len(queries) == 6, [query["sql"][:80] for query in queries]
         assert Job.objects.get(id=job.id).state == JobState.DONE
         assert Capture.objects.get().order_id == order_id
 

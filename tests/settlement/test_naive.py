@@ -67,7 +67,7 @@ def test_both_tell_the_same_story(story):
 
 
 def test_both_tell_of_a_busy_market():
-    lives.busy_market()
+    lives.busy_market(takes_back=False)
     assert disagreements() == []
 
 
@@ -141,7 +141,7 @@ FAULTS = {
 
 
 def test_the_naive_books_notice_each_fault(tmp_path):
-    lives.busy_market()
+    lives.busy_market(takes_back=False)
     assert naive.disagreements(export(tmp_path / "right")) == []
     for number, (name, alter) in enumerate(FAULTS.items()):
         folder = export(tmp_path / str(number))

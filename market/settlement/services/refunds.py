@@ -74,7 +74,7 @@ def refund_captured(
     return refund
 
 
-def repay_receivables(*, vendor_ids: Collection[uuid.UUID]) -> int:
+def repay_receivables(*, vendor_ids: Collection[uuid.UUID] | models.QuerySet) -> int:
     """Let what these vendors have earned repay what the exchange advanced for them; returns the fen repaid.
 
     Called after each capture and before each payment, so that nothing is paid to a vendor who still owes. One query
