@@ -53,10 +53,12 @@ def insiders(market, client_class=None):
 @pytest.mark.django_db(transaction=True)  # a statement that PostgreSQL refuses must not end the test's transaction
 @each_site
 def test_no_query_string_breaks_a_list(insiders, site, client):
+    """Operators' lists meet every query; the same bases make the other sites' lists, which share them out."""
     client.force_login(insiders[site.name].user)
-    for model in site._registry:
+    shares = 1 if site is operator_site else 3
+    for number, model in enumerate(site._registry):
         url = reverse(f"{site.name}:{model._meta.app_label}_{model._meta.model_name}_changelist")
-        for query in QUERIES:
+        for query in QUERIES[number % shares :: shares]:
             answer = client.get(f"{url}?{query}")
             assert answer.status_code in (200, 302, 400), f"{url}?{query}: {answer.status_code}"
             assert answer.status_code != 302 or answer.url.startswith(url), f"{url}?{query} leads to {answer.url}"
