@@ -1,6 +1,5 @@
 import hashlib
 import uuid
-from collections.abc import Iterable
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -229,7 +228,3 @@ class ApiToken(models.Model):
     def organization_id(self) -> uuid.UUID:
         """The organisation the token acts for."""
         return self.membership.organization_id
-
-    def allows(self, scopes: Iterable[str]) -> bool:
-        """Whether the token carries every one of ``scopes``."""
-        return set(scopes) <= set(self.scopes)

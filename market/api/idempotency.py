@@ -9,12 +9,15 @@ from typing import Any
 import orjson
 from django.db import IntegrityError, connection, models, transaction
 from django.utils.translation import gettext_lazy as _
+from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
 from market.api.errors import IdempotencyKeyMissing, IdempotencyKeyReused, RequestInFlight
 from market.api.models import IdempotentReply
+from market.api.serializers import NoBody, StrictSerializer
+from market.kernel.actors import Actor
 from market.kernel.database import violated_constraint
 
 MAX_KEY_LENGTH = 255
@@ -71,6 +74,37 @@ def respond_once(
     if recorder.reply is None:
         raise RuntimeError(f"{operation} did not record its reply")
     return Response(recorder.reply.body, status=recorder.reply.status)
+
+
+def act_once(
+    request: Request,
+    operation: str,
+    perform: Callable[..., Any],
+    rendered: Callable[[Any, Actor], Any],
+    *,
+    body: type[StrictSerializer] = NoBody,
+    code: int = status.HTTP_200_OK,
+    **given: Any,
+) -> Response:
+    """Validate the body, perform the act once a key, and answer with what it changed, as the actor sees it.
+
+    ``perform`` is a service: it gets ``actor``, what is ``given`` (mostly by the address), the members of the ``body``,
+    and ``also_insert``, which makes the reply's row from what the act changed. Raises as ``respond_once``, and whatever
+    the body or the service refuses.
+    """
+    actor = request.auth.actor
+    wanted = body(data=request.data)
+    wanted.is_valid(raise_exception=True)
+
+    def act(recorder: ReplyRecorder) -> None:
+        perform(
+            actor=actor,
+            also_insert=lambda changed: recorder.row(code, rendered(changed, actor)),
+            **given,
+            **wanted.validated_data,
+        )
+
+    return respond_once(request, operation=operation, organization_id=actor.organization_id, act=act)
 
 
 def _key_of(request: Request) -> str:

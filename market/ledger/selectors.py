@@ -37,11 +37,6 @@ def account(organization_id: uuid.UUID, kind: str, currency: str = CURRENCY) -> 
     return found
 
 
-def accounts_of(organization_id: uuid.UUID) -> QuerySet[Account]:
-    """Every account about one organisation."""
-    return Account.objects.filter(organization_id=organization_id)
-
-
 def transfers_of(subject_ids: Iterable[uuid.UUID]) -> QuerySet[Transfer]:
     """Every transfer for these subjects, oldest first."""
     return Transfer.objects.filter(subject_id__in=list(subject_ids)).order_by("id")

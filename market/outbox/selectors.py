@@ -1,6 +1,5 @@
 """Reads of the work: for operators and the command line."""
 
-import uuid
 from typing import Any
 
 from django.db.models import Count, Min, QuerySet
@@ -22,8 +21,3 @@ def overdue() -> int:
     now = clock.now()
     waiting = Job.objects.filter(state=JobState.PENDING, due_at__lte=now).count()
     return waiting + Job.objects.filter(state=JobState.RUNNING, lease_until__lt=now).count()
-
-
-def jobs_about(subject_id: uuid.UUID) -> QuerySet[Job]:
-    """Every job about one subject, newest first."""
-    return Job.objects.filter(subject_id=subject_id).order_by("-id")

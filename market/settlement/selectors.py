@@ -15,7 +15,6 @@ from market.orders.models import Charge
 from market.settlement.errors import NoFeeSchedule
 from market.settlement.models import (
     BatchLine,
-    Capture,
     DayClose,
     FeeSchedule,
     Payout,
@@ -90,11 +89,6 @@ def _own(rows: QuerySet, actor: Actor) -> QuerySet:
 def fee_schedules() -> QuerySet[FeeSchedule]:
     """Every version of the fees; they are no secret."""
     return FeeSchedule.objects.all()
-
-
-def captures_visible_to(actor: Actor) -> QuerySet[Capture]:
-    """Captures with what a line about them shows."""
-    return _own(Capture.objects.select_related("order", "charge", "vendor_org", "schedule"), actor)
 
 
 def batches_visible_to(actor: Actor) -> QuerySet[SettlementBatch]:

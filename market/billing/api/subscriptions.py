@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
-from rest_framework import status
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,9 +12,8 @@ from rest_framework.views import APIView
 
 from accounts.states import Scope
 from market.api.filters import filters_of
-from market.api.idempotency import ReplyRecorder, respond_once
+from market.api.idempotency import act_once
 from market.api.openapi import IDEMPOTENCY_KEY, problems
-from market.api.serializers import NoBody
 from market.billing import selectors, services
 from market.billing.api import subscription_examples as examples
 from market.billing.api import subscription_serializers as serializers
@@ -100,17 +98,8 @@ class SubscriptionAct(APIView):
 
     def respond(self, request: Request, subscription_id: uuid.UUID) -> Response:
         """Perform the act and answer with the changed subscription."""
-        NoBody(data=request.data).is_valid(raise_exception=True)
-        actor = request.auth.actor
-
-        def act(recorder: ReplyRecorder) -> None:
-            type(self).perform(
-                actor=actor,
-                subscription_id=subscription_id,
-                also_insert=lambda changed: recorder.row(status.HTTP_200_OK, serializers.rendered(changed, actor)),
-            )
-
-        return respond_once(request, operation=self.operation, organization_id=actor.organization_id, act=act)
+        perform = type(self).perform
+        return act_once(request, self.operation, perform, serializers.rendered, subscription_id=subscription_id)
 
 
 class CancelSubscription(SubscriptionAct):

@@ -7,7 +7,6 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
-from rest_framework import status
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,10 +14,9 @@ from rest_framework.views import APIView
 
 from accounts.states import Scope
 from market.api.filters import filters_of
-from market.api.idempotency import ReplyRecorder, respond_once
+from market.api.idempotency import act_once
 from market.api.openapi import IDEMPOTENCY_KEY, problems
 from market.api.problems import problem
-from market.api.serializers import NoBody
 from market.billing import selectors, services
 from market.billing.api import usage_examples as examples
 from market.billing.api import usage_serializers as serializers
@@ -207,21 +205,6 @@ class StatementDetail(APIView):
         return Response(serializers.StatementDetailSerializer(statement).data)
 
 
-def respond(request: Request, order_id: uuid.UUID, operation: str, perform: Callable[..., Meter]) -> Response:
-    """Perform a buyer's act once a key, and answer with the meter as it is then."""
-    NoBody(data=request.data).is_valid(raise_exception=True)
-    actor = request.auth.actor
-
-    def act(recorder: ReplyRecorder) -> None:
-        perform(
-            actor=actor,
-            order_id=order_id,
-            also_insert=lambda meter: recorder.row(status.HTTP_200_OK, rendered(meter, actor)),
-        )
-
-    return respond_once(request, operation=operation, organization_id=actor.organization_id, act=act)
-
-
 def act_schema(operation_id: str, summary: str, description: str, conflict: str) -> Callable:
     """The OpenAPI description of a buyer's act on a meter."""
     return extend_schema(
@@ -250,4 +233,4 @@ class TopUpMeter(APIView):
     )
     def post(self, request: Request, order_id: uuid.UUID) -> Response:
         """Top up once."""
-        return respond(request, order_id, "meters.top_up", services.top_up_meter)
+        return act_once(request, "meters.top_up", services.top_up_meter, rendered, order_id=order_id)

@@ -14,9 +14,8 @@ from rest_framework.views import APIView
 
 from accounts.states import Scope
 from market.api.filters import filters_of
-from market.api.idempotency import ReplyRecorder, respond_once
+from market.api.idempotency import act_once
 from market.api.openapi import IDEMPOTENCY_KEY, problems
-from market.api.serializers import NoBody
 from market.catalog import selectors, services
 from market.catalog.api import examples
 from market.catalog.api.serializers import (
@@ -112,22 +111,19 @@ class PurposeApprovals(ListAPIView):
     )
     def post(self, request: Request) -> Response:
         """Ask once."""
-        actor = request.auth.actor
-        wanted = AskForPurposeSerializer(data=request.data)
-        wanted.is_valid(raise_exception=True)
-
-        def act(recorder: ReplyRecorder) -> None:
-            services.request_purpose_approval(
-                actor=actor,
-                also_insert=lambda approval: recorder.row(status.HTTP_201_CREATED, rendered(approval, actor)),
-                **wanted.validated_data,
-            )
-
         try:
-            response = respond_once(request, operation="purposes.ask", organization_id=actor.organization_id, act=act)
+            response = act_once(
+                request,
+                "purposes.ask",
+                services.request_purpose_approval,
+                rendered,
+                body=AskForPurposeSerializer,
+                code=status.HTTP_201_CREATED,
+            )
         except ApprovalAsked as refusal:
             # Only now, after the rollback, can the database be asked which one it is.
-            earlier = selectors.open_approval(actor, **wanted.validated_data)
+            wanted = request.data
+            earlier = selectors.open_approval(request.auth.actor, wanted["product"], wanted["purpose"])
             raise ApprovalAsked(refusal.detail, approval=str(earlier.id) if earlier else None) from refusal
         response["Location"] = reverse("purpose-approval", args=[response.data["id"]])
         return response
@@ -168,14 +164,5 @@ class WithdrawPurposeApproval(APIView):
     )
     def post(self, request: Request, approval_id: uuid.UUID) -> Response:
         """Withdraw once."""
-        NoBody(data=request.data).is_valid(raise_exception=True)
-        actor = request.auth.actor
-
-        def act(recorder: ReplyRecorder) -> None:
-            services.withdraw_purpose_approval(
-                actor=actor,
-                approval_id=approval_id,
-                also_insert=lambda approval: recorder.row(status.HTTP_200_OK, rendered(approval, actor)),
-            )
-
-        return respond_once(request, operation="purposes.withdraw", organization_id=actor.organization_id, act=act)
+        perform = services.withdraw_purpose_approval
+        return act_once(request, "purposes.withdraw", perform, rendered, approval_id=approval_id)

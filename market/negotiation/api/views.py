@@ -15,9 +15,8 @@ from rest_framework.views import APIView
 
 from accounts.states import Scope
 from market.api.filters import filters_of
-from market.api.idempotency import ReplyRecorder, respond_once
+from market.api.idempotency import act_once
 from market.api.openapi import IDEMPOTENCY_KEY, problems
-from market.api.serializers import StrictSerializer
 from market.kernel.actors import Actor
 from market.negotiation import selectors, services
 from market.negotiation.api import examples, serializers
@@ -38,28 +37,6 @@ def rendered(quote: Quote, actor: Actor) -> dict[str, Any]:
     return serializers.QuoteDetailSerializer(quote, context={"actor": actor}).data
 
 
-def respond(
-    request: Request, operation: str, perform: Callable[..., Quote], body: type[StrictSerializer], **given: Any
-) -> Response:
-    """Perform an act once a key, and answer with the quote as it is then."""
-    actor = request.auth.actor
-    wanted = body(data=request.data)
-    wanted.is_valid(raise_exception=True)
-
-    def act(recorder: ReplyRecorder) -> None:
-        perform(
-            actor=actor,
-            also_insert=lambda quote: recorder.row(
-                status.HTTP_201_CREATED if operation in CREATING else status.HTTP_200_OK, rendered(quote, actor)
-            ),
-            **given,
-            **wanted.validated_data,
-        )
-
-    return respond_once(request, operation=operation, organization_id=actor.organization_id, act=act)
-
-
-CREATING = ("quotes.ask", "quotes.accept")
 """Operations that make something new: a quote, an order."""
 
 
@@ -111,7 +88,9 @@ class Quotes(ListAPIView):
     )
     def post(self, request: Request) -> Response:
         """Ask once."""
-        response = respond(request, "quotes.ask", services.ask, serializers.AskSerializer)
+        response = act_once(
+            request, "quotes.ask", services.ask, rendered, body=serializers.AskSerializer, code=status.HTTP_201_CREATED
+        )
         response["Location"] = reverse("quote", args=[response.data["id"]])
         return response
 
@@ -168,7 +147,9 @@ class CounterQuote(APIView):
     )
     def post(self, request: Request, quote_id: uuid.UUID) -> Response:
         """Counter once."""
-        return respond(request, "quotes.counter", services.counter, serializers.CounterSerializer, quote_id=quote_id)
+        return act_once(
+            request, "quotes.counter", services.counter, rendered, body=serializers.CounterSerializer, quote_id=quote_id
+        )
 
 
 class AcceptQuote(APIView):
@@ -190,8 +171,14 @@ class AcceptQuote(APIView):
     def post(self, request: Request, quote_id: uuid.UUID) -> Response:
         """Accept once."""
         try:
-            response = respond(
-                request, "quotes.accept", services.accept, serializers.AcceptSerializer, quote_id=quote_id
+            response = act_once(
+                request,
+                "quotes.accept",
+                services.accept,
+                rendered,
+                body=serializers.AcceptSerializer,
+                code=status.HTTP_201_CREATED,
+                quote_id=quote_id,
             )
         except ClientReferenceTaken as refusal:
             # Only now, after the rollback, can the database be asked which order it is.
@@ -214,7 +201,9 @@ class DeclineQuote(APIView):
     )
     def post(self, request: Request, quote_id: uuid.UUID) -> Response:
         """Decline once."""
-        return respond(request, "quotes.decline", services.decline, serializers.EndSerializer, quote_id=quote_id)
+        return act_once(
+            request, "quotes.decline", services.decline, rendered, body=serializers.EndSerializer, quote_id=quote_id
+        )
 
 
 class WithdrawQuote(APIView):
@@ -230,4 +219,6 @@ class WithdrawQuote(APIView):
     )
     def post(self, request: Request, quote_id: uuid.UUID) -> Response:
         """Withdraw once."""
-        return respond(request, "quotes.withdraw", services.withdraw, serializers.EndSerializer, quote_id=quote_id)
+        return act_once(
+            request, "quotes.withdraw", services.withdraw, rendered, body=serializers.EndSerializer, quote_id=quote_id
+        )

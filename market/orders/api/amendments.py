@@ -15,9 +15,9 @@ from rest_framework.views import APIView
 
 from accounts.states import Scope
 from market.api.filters import filters_of
-from market.api.idempotency import ReplyRecorder, respond_once
+from market.api.idempotency import act_once
 from market.api.openapi import IDEMPOTENCY_KEY, problems
-from market.api.serializers import DayField, KeyField, NoBody, StrictSerializer, TextField, WholeNumberField
+from market.api.serializers import DayField, KeyField, StrictSerializer, TextField, WholeNumberField
 from market.kernel.actors import Actor
 from market.orders import selectors, services
 from market.orders.models import Amendment
@@ -130,30 +130,6 @@ def rendered(amendment: Amendment, reader: Actor) -> dict[str, Any]:
     return _one.to_representation(amendment)
 
 
-def respond(
-    request: Request,
-    operation: str,
-    perform: Callable[..., Amendment],
-    body: type[StrictSerializer],
-    code: int = status.HTTP_200_OK,
-    **given: Any,
-) -> Response:
-    """Perform an act once a key, and answer with the amendment as it is then."""
-    actor = request.auth.actor
-    wanted = body(data=request.data)
-    wanted.is_valid(raise_exception=True)
-
-    def act(recorder: ReplyRecorder) -> None:
-        perform(
-            actor=actor,
-            also_insert=lambda amendment: recorder.row(code, rendered(amendment, actor)),
-            **given,
-            **wanted.validated_data,
-        )
-
-    return respond_once(request, operation=operation, organization_id=actor.organization_id, act=act)
-
-
 def act_schema(operation_id: str, summary: str, description: str, body: Any, success: int = 200) -> Callable:
     """The OpenAPI description of an act on a contract."""
     return extend_schema(
@@ -218,12 +194,13 @@ class ProposeAmendment(APIView):
     )
     def post(self, request: Request, order_id: uuid.UUID) -> Response:
         """Propose once."""
-        response = respond(
+        response = act_once(
             request,
             "amendments.propose",
             services.propose_amendment,
-            ProposalSerializer,
-            status.HTTP_201_CREATED,
+            rendered,
+            body=ProposalSerializer,
+            code=status.HTTP_201_CREATED,
             order_id=order_id,
         )
         response["Location"] = reverse("amendment", args=[response.data["id"]])
@@ -261,7 +238,7 @@ class ConfirmAmendment(APIView):
     )
     def post(self, request: Request, amendment_id: uuid.UUID) -> Response:
         """Confirm once."""
-        return respond(request, "amendments.confirm", services.confirm_amendment, NoBody, amendment_id=amendment_id)
+        return act_once(request, "amendments.confirm", services.confirm_amendment, rendered, amendment_id=amendment_id)
 
 
 class DeclineAmendment(APIView):
@@ -274,8 +251,13 @@ class DeclineAmendment(APIView):
     )
     def post(self, request: Request, amendment_id: uuid.UUID) -> Response:
         """Decline once."""
-        return respond(
-            request, "amendments.decline", services.decline_amendment, AnswerSerializer, amendment_id=amendment_id
+        return act_once(
+            request,
+            "amendments.decline",
+            services.decline_amendment,
+            rendered,
+            body=AnswerSerializer,
+            amendment_id=amendment_id,
         )
 
 
@@ -289,6 +271,11 @@ class WithdrawAmendment(APIView):
     )
     def post(self, request: Request, amendment_id: uuid.UUID) -> Response:
         """Withdraw once."""
-        return respond(
-            request, "amendments.withdraw", services.withdraw_amendment, AnswerSerializer, amendment_id=amendment_id
+        return act_once(
+            request,
+            "amendments.withdraw",
+            services.withdraw_amendment,
+            rendered,
+            body=AnswerSerializer,
+            amendment_id=amendment_id,
         )

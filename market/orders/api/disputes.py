@@ -11,9 +11,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.states import Scope
-from market.api.idempotency import ReplyRecorder, respond_once
+from market.api.idempotency import act_once
 from market.api.openapi import IDEMPOTENCY_KEY, problems
-from market.api.serializers import StrictSerializer
+from market.kernel.actors import Actor
 from market.orders import selectors, services
 from market.orders.api.dispute_serializers import (
     AnswerDisputeSerializer,
@@ -72,28 +72,9 @@ DISPUTE = OpenApiExample(
 )
 
 
-def respond(
-    request: Request,
-    operation: str,
-    perform: Callable[..., Dispute],
-    body: type[StrictSerializer],
-    code: int,
-    order_id: uuid.UUID,
-) -> Response:
-    """Perform an act once a key, and answer with the dispute as it is then."""
-    actor = request.auth.actor
-    wanted = body(data=request.data)
-    wanted.is_valid(raise_exception=True)
-
-    def act(recorder: ReplyRecorder) -> None:
-        perform(
-            actor=actor,
-            order_id=order_id,
-            also_insert=lambda dispute: recorder.row(code, DisputeSerializer(dispute).data),
-            **wanted.validated_data,
-        )
-
-    return respond_once(request, operation=operation, organization_id=actor.organization_id, act=act)
+def rendered(dispute: Dispute, _reader: Actor) -> dict[str, Any]:
+    """The dispute, the same for everybody who may see it."""
+    return DisputeSerializer(dispute).data
 
 
 def act_schema(operation_id: str, summary: str, description: str, code: int, **more: Any) -> Callable:
@@ -138,7 +119,15 @@ class OrderDispute(APIView):
     )
     def post(self, request: Request, order_id: uuid.UUID) -> Response:
         """Object once."""
-        return respond(request, "orders.dispute", services.dispute, ObjectSerializer, status.HTTP_201_CREATED, order_id)
+        return act_once(
+            request,
+            "orders.dispute",
+            services.dispute,
+            rendered,
+            body=ObjectSerializer,
+            code=status.HTTP_201_CREATED,
+            order_id=order_id,
+        )
 
 
 class DisputeAnswer(APIView):
@@ -156,8 +145,13 @@ class DisputeAnswer(APIView):
     )
     def post(self, request: Request, order_id: uuid.UUID) -> Response:
         """Answer once."""
-        return respond(
-            request, "orders.answer_dispute", services.answer_dispute, AnswerDisputeSerializer, 200, order_id
+        return act_once(
+            request,
+            "orders.answer_dispute",
+            services.answer_dispute,
+            rendered,
+            body=AnswerDisputeSerializer,
+            order_id=order_id,
         )
 
 
@@ -178,4 +172,11 @@ class DisputeDecision(APIView):
     )
     def post(self, request: Request, order_id: uuid.UUID) -> Response:
         """Decide once."""
-        return respond(request, "orders.decide_dispute", services.decide_dispute, DecideSerializer, 200, order_id)
+        return act_once(
+            request,
+            "orders.decide_dispute",
+            services.decide_dispute,
+            rendered,
+            body=DecideSerializer,
+            order_id=order_id,
+        )

@@ -13,9 +13,8 @@ from rest_framework.views import APIView
 
 from accounts.states import Scope
 from market.api.filters import filters_of
-from market.api.idempotency import ReplyRecorder, respond_once
+from market.api.idempotency import ReplyRecorder, act_once, respond_once
 from market.api.openapi import IDEMPOTENCY_KEY, problems
-from market.api.serializers import NoBody
 from market.orders import selectors, services
 from market.orders.api import serializers
 from market.orders.api.serializers import rendered
@@ -189,17 +188,7 @@ class OrderAct(APIView):
 
     def respond(self, request: Request, order_id: uuid.UUID) -> Response:
         """Perform the act and answer with the changed order."""
-        NoBody(data=request.data).is_valid(raise_exception=True)
-        actor = request.auth.actor
-
-        def act(recorder: ReplyRecorder) -> None:
-            type(self).perform(
-                actor=actor,
-                order_id=order_id,
-                also_insert=lambda order: recorder.row(status.HTTP_200_OK, rendered(order, actor)),
-            )
-
-        return respond_once(request, operation=self.operation, organization_id=actor.organization_id, act=act)
+        return act_once(request, self.operation, type(self).perform, rendered, order_id=order_id)
 
 
 def act_schema(operation_id: str, summary: str, description: str) -> Callable:

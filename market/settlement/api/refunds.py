@@ -8,12 +8,11 @@ from rest_framework.response import Response
 
 from accounts.states import Scope
 from market.api.filters import NoFilters, filters_of
-from market.api.idempotency import ReplyRecorder, respond_once
+from market.api.idempotency import act_once
 from market.api.openapi import IDEMPOTENCY_KEY, problems
 from market.api.serializers import KeyField, StrictSerializer, TextField, WholeNumberField
 from market.kernel.money import MAX_AMOUNT
 from market.settlement import selectors, services
-from market.settlement.models import Refund
 from market.settlement.services.refunds import MAX_REASON, MAX_REFERENCE
 
 REFUND = OpenApiExample(
@@ -120,16 +119,11 @@ class Refunds(GenericAPIView):
     )
     def post(self, request: Request) -> Response:
         """Make a refund once."""
-        actor = request.auth.actor
-        wanted = MakeRefundSerializer(data=request.data)
-        wanted.is_valid(raise_exception=True)
-
-        def act(recorder: ReplyRecorder) -> None:
-            def reply(refund: Refund):
-                return recorder.row(status.HTTP_201_CREATED, RefundSerializer(refund).data)
-
-            services.refund_captured(actor=actor, also_insert=reply, **wanted.validated_data)
-
-        return respond_once(
-            request, operation="settlement.refunds.make", organization_id=actor.organization_id, act=act
+        return act_once(
+            request,
+            "settlement.refunds.make",
+            services.refund_captured,
+            lambda refund, _reader: RefundSerializer(refund).data,
+            body=MakeRefundSerializer,
+            code=status.HTTP_201_CREATED,
         )
