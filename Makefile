@@ -57,8 +57,8 @@ messages: install ## Collect the texts to translate into locale/, then compile w
 bench: install ## The measurements of docs, each against its yardstick
 	@$(SERVERS) python -m benchmarks $(ARGS)
 
-bench-orders: install ## Orders over HTTP and reported use, each against its yardstick
-	@$(SERVERS) python -m benchmarks orders usage $(ARGS)
+bench-orders: install ## Orders over HTTP, reported use, django-oscar, ten million orders there: each against its yardstick
+	@$(SERVERS) python -m benchmarks orders usage oscar volume $(ARGS)
 
 bench-settlement: install ## Orders settled, bank statements, payment files, each against its yardstick; ORDERS=100000 for fewer
-	@$(SERVERS) python -m benchmarks settlement statements $(ARGS)
+	@$(SERVERS) python -m benchmarks settlement statements reconcile $(ARGS)

@@ -5,6 +5,7 @@ import uuid
 import structlog
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
+from django.core.handlers.exception import response_for_exception
 from django.http import HttpRequest, HttpResponse
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
@@ -79,6 +80,10 @@ class ExpressLane:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
             response = lane(request)
+        except Exception as error:  # as Django answers what no view foresaw, with the id that the log has
+            response = response_for_exception(request, error)
+            log.error("request_failed", code=response.status_code, request=f"{request.method} {request.path}")
+        else:
             if response is not None:
                 log.info("request_finished", code=response.status_code, request=f"{request.method} {request.path}")
         finally:

@@ -22,7 +22,7 @@ if os.environ.get("QIANSHU_TEST_DATABASE"):
     DATABASES["default"]["NAME"] = os.environ["QIANSHU_TEST_DATABASE"]  # noqa: F405
 
 VAR_DIR = VAR_DIR / "test" / WORKER
-for alias in ("default", "assets", "reports"):
+for alias in ("default", "assets", "reports", "invoices"):
     STORAGES[alias] = private_files(f"test/{WORKER}/{alias}")
 
 # Every test looks at its own market.

@@ -161,7 +161,8 @@ class _Reader:
             closing=closing,
             opened_on=opened_on,
             closed_on=closed_on,
-            announced=int(announced) if announced and announced.strip().isdecimal() else None,
+            # No statement has as many entries as eighteen digits say: longer ones are wrong anyway.
+            announced=int(announced.strip()[:18]) if announced and announced.strip().isdecimal() else None,
             lines=iter(()),
         )
 

@@ -149,7 +149,8 @@ class Entries:
             words = "\n".join(each.text for each in self._every(detail, "RmtInf") if each.text)
         reason = None
         if returns != "0":
-            reason = " ".join(" ".join(each.text for each in self._every(detail, "RtrInf") if each.text).split())
+            said = " ".join(each.text for each in self._every(detail, "RtrInf") if each.text)
+            reason = " ".join(said.split())[:MAX_TEXT]
         return end_to_end_id, name, account, f"{words}\n{more}" if more else words, reason
 
     def _every(self, detail: etree._Element, name: str) -> Iterator[etree._Element]:

@@ -1,3 +1,4 @@
+import datetime
 from typing import Any
 
 from django import forms
@@ -8,6 +9,8 @@ from market.banking.models import BankStatement, PaymentFile
 from market.kernel import clock
 from market.settlement.services import cutoff_due
 from market.workspaces.acts import ReasonForm
+
+FIRST_YEAR = 1970
 
 
 class StatementForm(forms.ModelForm):
@@ -54,6 +57,12 @@ class PaymentFileForm(forms.ModelForm):
         widget=UnfoldAdminDateWidget,
         help_text=_("The cutoff of the run, as its batches show it. Payouts that stand in a file are not paid again."),
     )
+
+    def clean_day(self) -> datetime.date:
+        """A day whose midnight lies in the calendar."""
+        if self.cleaned_data["day"].year < FIRST_YEAR:
+            raise forms.ValidationError(_("No run is as old as that."))
+        return self.cleaned_data["day"]
 
     class Meta:
         model = PaymentFile

@@ -21,7 +21,8 @@ def begin(job: Job) -> None:
 def end(job: Job) -> None:
     """Both sides agreed on an early end, on the day that stands in the order. A later one replaces an earlier one.
 
-    Raises ``LookupError`` when the contract has not begun yet: its beginning is on its way, so this is tried again.
+    Raises ``LookupError``, or ``NotMetered``, when the contract has not begun yet: its beginning is on its way, so this
+    is tried again.
     """
     order = order_visible_to(SYSTEM, job.subject_id)
     if order.offer.price_model == PriceModel.METERED:

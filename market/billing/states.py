@@ -41,14 +41,6 @@ class PeriodState(models.TextChoices):
     DROPPED = "dropped", _("dropped")
 
 
-PERIOD_MOVES = TransitionTable(
-    {
-        PeriodState.PLANNED: [PeriodState.FUNDED, PeriodState.DROPPED],
-        PeriodState.FUNDED: [PeriodState.CHARGED, PeriodState.DROPPED],
-    }
-)
-
-
 class Renewal(models.TextChoices):
     """What happens at the end of the term."""
 

@@ -80,10 +80,15 @@ def clean_row(row: Model, names: Iterable[str]) -> dict[str, str]:
     return wrong
 
 
+def tidy(text: str) -> str:
+    """``text`` without white space around it, its lines ended as on Unix: browsers send a form's in another way."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
 def clean_text(text: str, *, several_lines: bool = True, most: int | None = None) -> str:
-    """``text`` without white space around it. Refused: control characters, lone surrogates, more than ``most``."""
-    text = text.strip()
-    allowed = "\n\r\t" if several_lines else ""
+    """``tidy`` text. Refused: control characters, lone surrogates, more than ``most`` characters."""
+    text = tidy(text)
+    allowed = "\n\t" if several_lines else ""
     if any(unicodedata.category(letter) in ("Cc", "Cs") and letter not in allowed for letter in text):
         raise ValidationError(_("Leave out control characters."))
     if most is not None and len(text) > most:

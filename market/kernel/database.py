@@ -85,7 +85,6 @@ def _as_documents(
 
 
 @functools.cache
-@functools.cache
 def _has_values_stored_otherwise(model: type[models.Model]) -> bool:
     return any(isinstance(field, EncryptedField) for field in model._meta.concrete_fields)
 

@@ -2,6 +2,7 @@
 
 Fernet (AES-128-CBC and HMAC-SHA-256, by ``cryptography``). The first key of ``FIELD_ENCRYPTION_KEYS`` encrypts, each of
 them decrypts: a new key is put in front, ``manage.py reencrypt`` writes everything with it, then the old one may go.
+Without any the key is derived from ``SECRET_KEY``; that one always decrypts, so that the first key can be introduced.
 """
 
 import base64
@@ -21,9 +22,9 @@ SHOWN = 4
 
 
 def keys() -> tuple[str, ...]:
-    """The keys in force, the encrypting one first; without any, one that is derived from ``SECRET_KEY``."""
+    """The keys in force, the encrypting one first; the last is derived from ``SECRET_KEY``."""
     derived = hashlib.sha256(b"field encryption:" + settings.SECRET_KEY.encode()).digest()
-    return tuple(settings.FIELD_ENCRYPTION_KEYS) or (base64.urlsafe_b64encode(derived).decode(),)
+    return (*settings.FIELD_ENCRYPTION_KEYS, base64.urlsafe_b64encode(derived).decode())
 
 
 @functools.lru_cache(maxsize=8)

@@ -21,6 +21,12 @@ def limits_of(actor: Actor) -> QuerySet[SpendingLimit]:
     return SpendingLimit.objects.filter(buyer_org=actor.organization_id)
 
 
+def is_limited(actor: Actor) -> bool:
+    """Whether a limit of their own, or everybody's, holds for the actor."""
+    concerned = Q(membership=None) | Q(membership__user=actor.user_id)
+    return SpendingLimit.objects.filter(concerned, buyer_org=actor.organization_id).exists()
+
+
 class Allowance:
     """What a purchaser may still order this month. The limits are locked first, so whoever orders at the same moment
     is counted; ``left`` (fen) is None where no limit holds."""

@@ -19,8 +19,8 @@ def ask_for_close() -> None:
 
 
 # Hourly although one job a day is made: a beat that slept through the night still closes and settles in the morning.
-# The close comes first, so that drift stops that day's payments; a quarter past, so that captures begun before midnight
-# have ended.
+# The close is asked for first: where it is done by a quarter past, drift stops that day's payments. A run does not wait
+# for a close that takes longer; by then captures begun before midnight have ended, too.
 BEAT_SCHEDULE = {
     "settlement.ask_for_close": {"task": "settlement.ask_for_close", "schedule": crontab(minute=5)},
     "settlement.ask_for_run": {"task": "settlement.ask_for_run", "schedule": crontab(minute=15)},

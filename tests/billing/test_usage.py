@@ -4,6 +4,7 @@ import datetime
 
 import pytest
 
+from accounts.states import Role
 from market.audit.models import AuditEvent
 from market.billing import services
 from market.billing.errors import NotMetered
@@ -295,6 +296,21 @@ def test_only_the_vendor_reports():
         with pytest.raises(error):
             services.record_usage(actor=factories.actor_of(member), order_id=order.id, records=[use()])
     assert changed(before) == []
+
+
+def test_whom_a_spending_limit_holds_does_not_top_up():
+    market = factories.market()
+    order = metered(market, 10_000)
+    owner = factories.actor_of(factories.member(market.buyer, Role.OWNER))
+    limit = orders.set_limit(actor=owner, membership_id=None, amount=50_000)
+    before = fingerprint()
+    with pytest.raises(Forbidden, match="owner"):
+        services.top_up_meter(actor=buyer(market), order_id=order.id)
+    assert changed(before) == []
+    services.top_up_meter(actor=owner, order_id=order.id)
+    orders.remove_limit(actor=owner, limit_id=limit.id)
+    services.top_up_meter(actor=buyer(market), order_id=order.id)
+    assert money(market) == (70_000, 30_000)
 
 
 def test_an_order_without_a_meter_says_so():

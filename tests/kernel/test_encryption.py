@@ -61,6 +61,13 @@ def test_a_new_key_in_front_reads_what_the_old_one_wrote(settings):
         encryption.decrypt(written)
 
 
+def test_the_first_key_reads_what_was_written_without_one(settings):
+    settings.FIELD_ENCRYPTION_KEYS = []
+    written = encryption.encrypt(NUMBER)
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    assert encryption.decrypt(written) == NUMBER and not encryption.is_current(written)
+
+
 def test_a_key_that_is_none_is_told(settings):
     settings.FIELD_ENCRYPTION_KEYS = ["short"]
     with pytest.raises(ImproperlyConfigured, match="generate_key"):

@@ -283,6 +283,14 @@ def test_values_that_no_contract_can_have(changes, pointer):
     assert list(refusal.value.errors) == [pointer]
 
 
+def test_a_form_that_sends_a_text_back_as_it_was_proposes_nothing_of_it():
+    market = factories.market()
+    offer = factories.offer(market.offer.product, 10_000, licence="Internal use.\nNo resale.")
+    order = place(market, offer_id=offer.id, purpose=" Research ")
+    made = proposed(market, order, purpose="Research", licence="Internal use.\r\nNo resale.", acceptance_days=21)
+    assert made.changes() == {"acceptance_days": 21}
+
+
 def test_a_proposal_of_nothing_new_is_none():
     market = factories.market()
     order = place(market)

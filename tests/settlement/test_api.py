@@ -53,6 +53,7 @@ class TestBatches:
             "order_count": 2,
             "gross": 30_000,
             "net": 26_802,
+            "carried": 0,
             "commission": 1_500,
             "vat": 1_698,
             "currency": "CNY",

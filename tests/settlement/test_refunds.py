@@ -333,6 +333,37 @@ class TestPending:
         assert (batch.net, batch.carried, Payout.objects.first().amount) == (NET, NET, 2 * NET)
         assert balances(market)["payable"] == 0 and drifted() == {}
 
+    def test_what_is_left_of_it_is_paid_also_to_a_vendor_who_sells_nothing_more(self):
+        market = market_with_fees(funds=1_000_000)
+        orders = completed(market, 2)
+        type(market.vendor).objects.filter(id=market.vendor.id).update(bank_account="")
+        settle()
+        type(market.vendor).objects.filter(id=market.vendor.id).update(bank_account="6222021234567890123")
+        refund(market, orders[0])
+        void_payout(actor=SYSTEM, payout_id=Payout.objects.get().id, reason="Refunded meanwhile.")
+        settle()
+        batch = SettlementBatch.objects.first()
+        assert (batch.order_count, batch.net, batch.carried, batch.payouts.get().amount) == (0, 0, NET, NET)
+        assert balances(market)["payable"] == 0 and drifted() == {}
+        settle()
+        assert SettlementBatch.objects.count() == 2
+
+    def test_the_least_payout_looks_at_what_would_be_paid(self, settings):
+        market = market_with_fees(funds=1_000_000)
+        settings.PAYOUT_MINIMUM = NET + 1
+        orders = completed(market, 1)
+        settle()
+        assert not SettlementBatch.objects.exists()
+        completed(market, 1)
+        settle()
+        assert Payout.objects.get().amount == 2 * NET
+        refund(market, orders[0])
+        completed(market, 2)
+        settle()
+        batch = SettlementBatch.objects.first()
+        assert SettlementBatch.objects.count() == 1, (batch.net, batch.carried)
+        assert drifted() == {}
+
     def test_a_bounced_payment_is_sent_again_as_it_was(self):
         market = market_with_fees(funds=1_000_000)
         orders = completed(market, 2)

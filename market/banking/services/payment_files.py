@@ -30,7 +30,7 @@ from market.settlement.errors import PayoutHeld
 from market.settlement.locks import alone
 from market.settlement.models import Payout
 from market.settlement.services import send_payout
-from market.settlement.services.payouts import require_no_stop, require_treasurer
+from market.settlement.services.payouts import lock_payables, require_no_stop, require_treasurer
 from market.settlement.states import PayoutHold, PayoutState
 
 # What has been sent and stands in no file; in the order of the references, which is random and stays the same.
@@ -139,7 +139,10 @@ def _send_what_can_go_now(actor: Actor, cutoff: datetime.datetime) -> None:
     pending = Payout.objects.filter(
         state=PayoutState.PENDING, batch__cutoff=cutoff, currency=CURRENCY, vendor_org__state=OrganizationState.VERIFIED
     )
-    for key in pending.exclude(hold=PayoutHold.CAME_BACK).order_by("id").values_list("id", flat=True):
+    waiting = pending.exclude(hold=PayoutHold.CAME_BACK).order_by("id")
+    # In the order in which a run and an import lock them, before the first is touched.
+    lock_payables(waiting.values("vendor_org_id"))
+    for key in waiting.values_list("id", flat=True):
         with contextlib.suppress(PayoutHeld):  # it goes on waiting, and says why
             send_payout(actor=actor, payout_id=key)
 

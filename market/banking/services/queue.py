@@ -1,9 +1,11 @@
 """The lines that were not matched by themselves: an operator says what each was, and why."""
 
+import contextlib
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from market.audit.services import event
@@ -13,7 +15,7 @@ from market.banking.services.matching import MAX_REASON
 from market.banking.states import LINE_MOVES, LineState
 from market.kernel import clock
 from market.kernel.actors import Actor
-from market.kernel.database import insert_together, move_state
+from market.kernel.database import insert_together, move_state, violated_constraint
 from market.kernel.errors import InvalidInput
 from market.kernel.identifiers import short_code
 from market.ledger.models import Account
@@ -62,16 +64,30 @@ def assign_to_payout(*, actor: Actor, line_id: uuid.UUID, reference: str, reason
         raise InvalidInput(errors={"/reference": _("No payout has this payment reference.")})
     if payout.amount != line.amount:
         raise InvalidInput(errors={"/reference": _("The amount of this payout is another.")})
-    with transaction.atomic():
+    with _once_a_payout(), transaction.atomic():
         if line.is_credit:
             _decide(actor, line, LineState.BOUNCED, reason, payout=payout)
             bounce_payout(actor=actor, payout_id=payout.id, reason=line.return_reason or reason)
         else:
-            if BankLine.objects.filter(payout=payout, state=LineState.CONFIRMED).exists():
-                raise InvalidInput(errors={"/reference": _("Another line has confirmed this payout.")})
             _decide(actor, line, LineState.CONFIRMED, reason, payout=payout)
             if payout.state != PayoutState.CONFIRMED:
                 confirm_payout(actor=actor, payout_id=payout.id)
+
+
+@contextlib.contextmanager
+def _once_a_payout() -> Iterator[None]:
+    """A payout leaves once and comes back once: name what the database refuses."""
+    texts = {
+        "bank_line_confirms_once": _("Another line has confirmed this payout."),
+        "bank_line_bounces_once": _("Another line has brought this payout back."),
+    }
+    try:
+        yield
+    except IntegrityError as error:
+        refused = texts.get(violated_constraint(error))
+        if refused is None:
+            raise
+        raise InvalidInput(errors={"/reference": refused}) from error
 
 
 def return_to_sender(*, actor: Actor, line_id: uuid.UUID, reason: str) -> str:

@@ -16,12 +16,10 @@ from market.billing.states import LATE, PeriodState, SubscriptionState
 from market.kernel import clock
 from market.kernel.actors import SYSTEM
 from market.kernel.database import insert_together
-from market.ledger.models import Transfer
 from market.ledger.selectors import organization_with_accounts
-from market.ledger.services import posting, transfer
-from market.ledger.states import TransferKind
+from market.ledger.services import posting
 from market.orders import services as orders
-from market.orders.services.steps import BATCH, escrow_key, evidence
+from market.orders.services.steps import BATCH, evidence, into_escrow
 from market.orders.services.waiting import locked_balance
 
 
@@ -47,7 +45,7 @@ def _collect(*, buyer_org_id: uuid.UUID, currency: str) -> int:
             Subscription.objects.filter(Exists(planned), buyer_org=buyer_org_id, currency=currency, ended_at=None)
             .select_related("order")
             .order_by("pk")
-            .select_for_update(of=("self",), skip_locked=True, no_key=True)[:BATCH]
+            .select_for_update(of=("self",), skip_locked=True, no_key=True)
         )
         if not owing:
             return 0
@@ -89,7 +87,11 @@ def _pay(periods: Sequence[Period], buyer: Organization) -> None:
         state=PeriodState.FUNDED, funded_at=clock.now()
     )
     insert_together(
-        [_into_escrow(period, buyer) for period in periods if period.amount],
+        [
+            into_escrow(period.subscription.order, buyer, period.amount, part=period.number)
+            for period in periods
+            if period.amount
+        ],
         [
             evidence(
                 "subscription.instalment_paid",
@@ -101,19 +103,6 @@ def _pay(periods: Sequence[Period], buyer: Organization) -> None:
             )
             for period in periods
         ],
-    )
-
-
-def _into_escrow(period: Period, buyer: Organization) -> Transfer:
-    order_id = period.subscription.order_id
-    return transfer(
-        debit=buyer.wallet_id,
-        credit=buyer.escrow_id,
-        amount=period.amount,
-        currency=period.currency,
-        kind=TransferKind.ESCROW,
-        subject=("order", order_id),
-        business_key=f"{escrow_key(order_id)}:{period.number}",
     )
 
 

@@ -9,7 +9,7 @@ from django.db.models import Model, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization
-from accounts.states import OrganizationState
+from accounts.states import OrganizationState, Role
 from market.audit.models import AuditEvent
 from market.billing.closing import set_next_close
 from market.billing.errors import MeterEnded, NotMetered
@@ -19,17 +19,17 @@ from market.catalog.states import PriceModel
 from market.kernel import clock
 from market.kernel.actors import SYSTEM, Actor
 from market.kernel.database import insert_together
-from market.kernel.errors import Forbidden
+from market.kernel.errors import Forbidden, InvalidInput
 from market.kernel.locks import lock_in_order
-from market.ledger.models import Transfer
+from market.kernel.money import MAX_AMOUNT
 from market.ledger.selectors import organization_with_accounts
-from market.ledger.services import posting, transfer
-from market.ledger.states import TransferKind
+from market.ledger.services import posting
 from market.orders import services as orders
+from market.orders.limits import is_limited
 from market.orders.locks import lock_order
 from market.orders.models import Order
 from market.orders.selectors import BUYING_ROLES, order_visible_to, orders_visible_to
-from market.orders.services.steps import AlsoInsert, evidence, require_wallet
+from market.orders.services.steps import AlsoInsert, evidence, into_escrow, require_wallet
 from market.orders.services.waiting import locked_balance
 from market.orders.states import ORDER_MOVES, OrderState
 
@@ -115,19 +115,30 @@ def change_state(meter: Meter, target: str, **changes: Any) -> None:
 def top_up(*, actor: Actor, order_id: uuid.UUID, also_insert: AlsoInsert = None) -> Meter:
     """The buyer pays ahead once more what the order paid ahead; use that was stopped goes on.
 
-    Raises ``InsufficientFunds``, ``MeterEnded``, ``NotMetered``, ``WalletMissing``, ``Forbidden``, ``NotFound``.
+    Not a purchaser whom a spending limit holds: a top-up is no order that finance could be asked about.
+
+    Raises ``InvalidInput`` beyond what one order may cost, ``InsufficientFunds``, ``MeterEnded``, ``NotMetered``,
+    ``WalletMissing``, ``Forbidden``, ``NotFound``.
     """
     actor.require_role(*BUYING_ROLES)
     with posting(), transaction.atomic():
         meter = lock_own_meter(actor, order_id, "buyer")
         if meter.state == MeterState.ENDED:
             raise MeterEnded(_("The contract is over; order anew."))
+        _require_may_top_up(actor, meter)
         buyer = organization_with_accounts(meter.buyer_org_id, meter.currency)
         require_wallet(buyer)
         rows = pay_ahead(actor, meter, buyer, 1)
         save(meter, *PAID_AHEAD)
         insert_together(*rows, also_insert(meter) if also_insert else None)
     return meter
+
+
+def _require_may_top_up(actor: Actor, meter: Meter) -> None:
+    if meter.prepaid + meter.order.amount > MAX_AMOUNT:
+        raise InvalidInput(_("The order would cost more than one order may."))
+    if actor.role == Role.PURCHASER and is_limited(actor):
+        raise Forbidden(_("A spending limit holds for you. Ask an owner of your organisation to top up."))
 
 
 PAID_AHEAD = ("state", "prepaid", "top_ups", "warned_at", "stopped_at")
@@ -137,19 +148,8 @@ PAID_AHEAD = ("state", "prepaid", "top_ups", "warned_at", "stopped_at")
 def pay_ahead(actor: Actor, meter: Meter, buyer: Organization, times: int) -> list[Model]:
     """The unsaved rows of ``times`` prepayments more; changes the locked meter, which the caller saves."""
     order = meter.order
-    moved: list[Transfer] = []
-    for number in range(meter.top_ups + 1, meter.top_ups + times + 1):
-        moved.append(
-            transfer(
-                debit=buyer.wallet_id,
-                credit=buyer.escrow_id,
-                amount=order.amount,
-                currency=order.currency,
-                kind=TransferKind.ESCROW,
-                subject=("order", order.id),
-                business_key=f"order:{order.id}:escrow:{number}",
-            )
-        )
+    numbers = range(meter.top_ups + 1, meter.top_ups + times + 1)
+    moved = [into_escrow(order, buyer, part=number) for number in numbers]
     meter.top_ups += times
     meter.prepaid += times * order.amount
     meter.warned_at = None

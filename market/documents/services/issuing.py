@@ -210,4 +210,4 @@ def open_document(*, document: TaxDocument) -> File:
     try:
         return storages[STORE].open(document.storage_name)
     except FileNotFoundError as error:
-        raise InvoiceFileMissing(_("Ask the vendor to record the invoice again.")) from error
+        raise InvoiceFileMissing(_("Ask the vendor for it, and tell the operator.")) from error

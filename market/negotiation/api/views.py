@@ -37,9 +37,6 @@ def rendered(quote: Quote, actor: Actor) -> dict[str, Any]:
     return serializers.QuoteDetailSerializer(quote, context={"actor": actor}).data
 
 
-"""Operations that make something new: a quote, an order."""
-
-
 class Quotes(ListAPIView):
     """The quotes you may see, and asking for one."""
 

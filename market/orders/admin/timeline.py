@@ -44,6 +44,8 @@ ACTS = {
     "order.settled": (_("Settled"), "done_all"),
     "order.amendment_proposed": (_("Amendment proposed"), "edit_note"),
     "order.amended": (_("Terms amended"), "history_edu"),
+    "order.amendment_declined": (_("Amendment declined"), "block"),
+    "order.amendment_withdrawn": (_("Amendment withdrawn"), "undo"),
     "order.amendment_expired": (_("Amendment expired"), "timer_off"),
     "subscription.began": (_("Subscription began"), "play_circle"),
     "subscription.trial_ended": (_("Ended within the trial"), "hourglass_bottom"),

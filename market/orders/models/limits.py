@@ -12,8 +12,9 @@ from market.kernel.money import CURRENCY, MAX_AMOUNT
 class SpendingLimit(models.Model):
     """WHY: what a purchaser may order in a calendar month (Asia/Shanghai) before the buyer's finance is asked.
 
-    Without a ``membership`` it holds for each purchaser who has no limit of their own. Placing locks the row, so that
-    two orders that are within it each but not together are not both placed.
+    What counts is what an order puts into escrow when it is placed: later instalments and automatic top-ups were agreed
+    with it. Without a ``membership`` it holds for each purchaser who has no limit of their own. Placing locks the row,
+    so that two orders that are within it each but not together are not both placed.
     """
 
     id = models.UUIDField(_("key"), primary_key=True, default=uuid7, editable=False)

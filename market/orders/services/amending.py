@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from market.audit.models import AuditEvent
 from market.catalog.services import approval_of_purpose
 from market.catalog.services.rules import Findings
-from market.catalog.validators import clean_text
+from market.catalog.validators import clean_text, tidy
 from market.kernel import clock
 from market.kernel.actors import SYSTEM, Actor
 from market.kernel.database import insert_together, move_state
@@ -65,7 +65,7 @@ def propose(
         side = _side_of(actor, order)
         terms = _in_force(order)
         before = agreed(terms)
-        changes = {name: value for name, value in given.items() if value is not None and value != before[name]}
+        changes = {name: value for name, value in given.items() if value is not None and value != _tidied(before[name])}
         if not changes:
             raise InvalidInput(_("The contract says all this already. Say what shall be different."))
         _require_possible(order, changes)
@@ -94,6 +94,11 @@ def propose(
             also_insert(amendment) if also_insert else None,
         )
     return amendment
+
+
+def _tidied(value: Any) -> Any:
+    """What a text of the contract comes back as from a form that nobody changed."""
+    return tidy(value) if isinstance(value, str) else value
 
 
 def _cleaned(given: dict[str, Any], message: str) -> tuple[dict[str, Any], str]:

@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from market.catalog.models import Offer
 from market.kernel import clock
 from market.kernel.actors import Actor
-from market.kernel.database import insert_together, violated_constraint
-from market.kernel.errors import BusinessError
+from market.kernel.database import insert_together, is_deadlock, violated_constraint
+from market.kernel.errors import BusinessError, Contended
 from market.kernel.identifiers import uuid7
 from market.ledger.services import posting, shortage
 from market.orders.errors import BulkRefused, ClientReferenceTaken
@@ -73,12 +73,15 @@ def place_many(
             announce(rows)
         if not attempt.is_overtaken:
             return placed
+    if attempt.is_deadlock:
+        raise Contended(_("Repeat the request in a moment."))
     raise ClientReferenceTaken(_("Another request is placing the same lines. Repeat yours in a moment."))
 
 
 @dataclasses.dataclass(slots=True)
 class _Attempt:
     is_overtaken: bool = False
+    is_deadlock: bool = False
 
 
 @contextlib.contextmanager
@@ -92,9 +95,9 @@ def _unless_overtaken() -> Iterator[_Attempt]:
             raise
         attempt.is_overtaken = True
     except OperationalError as error:
-        if getattr(error.__cause__, "sqlstate", None) != "40P01":  # a deadlock, which PostgreSQL has ended
+        if not is_deadlock(error):
             raise
-        attempt.is_overtaken = True
+        attempt.is_overtaken = attempt.is_deadlock = True
 
 
 def _judged(actor: Actor, wishes: Sequence[Wish | BusinessError]) -> tuple[Placed, list[Model]]:

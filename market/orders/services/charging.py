@@ -1,7 +1,5 @@
 """What becomes due to the vendor, and what goes back to the buyer of an order that is not whole."""
 
-import uuid
-
 from django.db.models import Model
 
 from market.kernel import clock
@@ -13,6 +11,7 @@ from market.ledger.states import TransferKind
 from market.orders import jobs
 from market.orders.models import Charge, Order
 from market.orders.selectors import is_running
+from market.orders.services.steps import release_key
 from market.outbox.models import Job
 from market.outbox.services import job
 
@@ -68,8 +67,3 @@ def back_to_wallet(order: Order, *, part: str, amount: int) -> Transfer:
         subject=("order", order.id),
         business_key=release_key(order.id, part),
     )
-
-
-def release_key(order_id: uuid.UUID, part: str) -> str:
-    """The business key of the way back of one part of an order's money."""
-    return f"order:{order_id}:release:{part}"

@@ -69,9 +69,14 @@ def evidence(name: str, actor: Actor, order: Order, **payload: Any) -> AuditEven
     )
 
 
-def escrow_key(order_id: uuid.UUID) -> str:
-    """The business key of the order's way into escrow."""
-    return f"order:{order_id}:escrow"
+def escrow_key(order_id: uuid.UUID, part: int | None = None) -> str:
+    """The business key of the order's way into escrow, or of a later ``part`` of its money."""
+    return f"order:{order_id}:escrow" if part is None else f"order:{order_id}:escrow:{part}"
+
+
+def release_key(order_id: uuid.UUID, part: str | None = None) -> str:
+    """The business key of the whole order's way back to the wallet, or of one ``part`` of its money."""
+    return f"order:{order_id}:release" if part is None else f"order:{order_id}:release:{part}"
 
 
 def require_wallet(buyer: Organization) -> None:
@@ -80,22 +85,25 @@ def require_wallet(buyer: Organization) -> None:
         raise WalletMissing(_("Ask the operator to open your accounts."))
 
 
-def into_escrow(order: Order, buyer: Organization) -> Transfer | None:
-    """The unsaved transfer of the order's price from wallet to escrow; a free order has none.
+def into_escrow(
+    order: Order, buyer: Organization, amount: int | None = None, part: int | None = None
+) -> Transfer | None:
+    """The unsaved transfer of the order's price from wallet to escrow, or of ``amount`` fen for a later ``part`` of it.
 
-    Raises ``WalletMissing``.
+    None when that is nothing. Raises ``WalletMissing``.
     """
-    if not order.amount:
+    amount = order.amount if amount is None else amount
+    if not amount:
         return None
     require_wallet(buyer)
     return transfer(
         debit=buyer.wallet_id,
         credit=buyer.escrow_id,
-        amount=order.amount,
+        amount=amount,
         currency=order.currency,
         kind=TransferKind.ESCROW,
         subject=("order", order.id),
-        business_key=escrow_key(order.id),
+        business_key=escrow_key(order.id, part),
     )
 
 
@@ -118,6 +126,6 @@ def money_back(orders: Iterable[Order]) -> list[Transfer]:
     """
     keys = [escrow_key(order.id) for order in orders]
     return [
-        reversal(paid, kind=TransferKind.RELEASE, business_key=f"order:{paid.subject_id}:release")
+        reversal(paid, kind=TransferKind.RELEASE, business_key=release_key(paid.subject_id))
         for paid in transfers_by_key(keys)
     ]

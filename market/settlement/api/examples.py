@@ -19,6 +19,7 @@ _BATCH = {
     "order_count": 2,
     "gross": 30000,
     "net": 26802,
+    "carried": 0,
     "commission": 1500,
     "vat": 1698,
     "currency": "CNY",

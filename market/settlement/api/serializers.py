@@ -75,7 +75,10 @@ class BatchSerializer(serializers.Serializer):
     cutoff = serializers.DateTimeField(help_text="What was captured before this moment.")
     order_count = serializers.IntegerField()
     gross = serializers.IntegerField()
-    net = serializers.IntegerField(help_text="What the vendor is paid.")
+    net = serializers.IntegerField(help_text="What the vendor has earned by these captures.")
+    carried = serializers.IntegerField(
+        help_text="What earlier batches left to pay, less what refunds took back; the payout is `net` + `carried`."
+    )
     commission = serializers.IntegerField()
     vat = serializers.IntegerField()
     currency = serializers.CharField()

@@ -109,7 +109,7 @@ class SettlementBatch(models.Model):
             models.UniqueConstraint(fields=["vendor_org", "currency", "cutoff"], name="settlement_batch_once"),
             models.CheckConstraint(
                 name="settlement_batch_sums",
-                condition=Q(gross=F("net") + F("commission") + F("vat"), order_count__gt=0),
+                condition=Q(gross=F("net") + F("commission") + F("vat")) & (Q(order_count__gt=0) | Q(carried__gt=0)),
             ),
         ]
 

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Collection
 
 from django.conf import settings
-from django.db import transaction
+from django.db import models, transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import Organization
@@ -75,7 +75,7 @@ def payables(vendor_ids: Collection[uuid.UUID]) -> dict[tuple[uuid.UUID, str], A
     return {(each.organization_id, each.currency): each for each in found.select_related("organization")}
 
 
-def lock_payables(vendor_ids: Collection[uuid.UUID]) -> None:
+def lock_payables(vendor_ids: Collection[uuid.UUID] | models.QuerySet) -> None:
     """Let nothing change what these vendors are owed until the transaction ends."""
     kinds = (AccountKind.PAYABLE, AccountKind.RECEIVABLE)
     list(lock_in_order(Account.objects.filter(kind__in=kinds, organization__in=vendor_ids)).values_list("id"))

@@ -45,17 +45,26 @@ SLICE_VENDORS = 200
 SLICE_CAPTURES = 20_000
 
 DUE = """
-SELECT capture.vendor_org_id, count(*)
-  FROM settlement_capture AS capture
- WHERE capture.captured_at < %s
-   AND NOT EXISTS (SELECT FROM settlement_batchline AS line WHERE line.capture_id = capture.id)
- GROUP BY capture.vendor_org_id
- ORDER BY capture.vendor_org_id
+SELECT vendor_org_id, sum(captures)
+  FROM (
+        SELECT capture.vendor_org_id, count(*) AS captures
+          FROM settlement_capture AS capture
+         WHERE capture.captured_at < %s
+           AND NOT EXISTS (SELECT FROM settlement_batchline AS line WHERE line.capture_id = capture.id)
+         GROUP BY capture.vendor_org_id
+        UNION ALL
+        SELECT organization_id, 0
+          FROM ledger_account
+         WHERE kind = 'payable' AND balance > 0 AND settlement_carried(organization_id, currency) > 0
+       ) AS due
+ GROUP BY vendor_org_id
+ ORDER BY vendor_org_id
 """
 
 # One statement, so that a capture that commits meanwhile is in both the sums and the lines or in neither. A vendor that
 # has a batch of this cutoff already gets none: what was captured late waits for the next cutoff. So does what is too
-# little to pay: it is carried over until it is enough.
+# little to pay: it is carried over until it is enough. What earlier batches left over, as after a payout that was given
+# up, needs no new capture to be paid; a vendor who is owed nothing gets a batch without a payout.
 MAKE_BATCHES = """
 WITH due AS MATERIALIZED (
     SELECT capture.*
@@ -67,11 +76,19 @@ WITH due AS MATERIALIZED (
     INSERT INTO settlement_settlementbatch
            (id, vendor_org_id, currency, cutoff, order_count, gross, net, commission, vat, carried, created_at)
     SELECT settlement_uuid7(), vendor_org_id, currency, %(cutoff)s,
-           count(*), sum(gross)::bigint, sum(net)::bigint, sum(commission)::bigint, sum(vat)::bigint,
+           count(id), sum(gross)::bigint, sum(net)::bigint, sum(commission)::bigint, sum(vat)::bigint,
            settlement_carried(vendor_org_id, currency), %(now)s
-      FROM due
+      FROM (
+            SELECT vendor_org_id, currency, id, gross, net, commission, vat FROM due
+            UNION ALL
+            SELECT organization_id, currency, NULL, 0, 0, 0, 0
+              FROM ledger_account
+             WHERE kind = 'payable' AND balance > 0 AND organization_id = ANY(%(vendors)s::uuid[])
+               AND settlement_carried(organization_id, currency) > 0
+           ) AS owed
      GROUP BY vendor_org_id, currency
-    HAVING sum(net) >= %(minimum)s
+    HAVING sum(net) + settlement_carried(vendor_org_id, currency) >= %(minimum)s
+        OR sum(net) + settlement_carried(vendor_org_id, currency) <= 0
         ON CONFLICT ON CONSTRAINT settlement_batch_once DO NOTHING
     RETURNING *
 ), line AS (
@@ -247,6 +264,7 @@ def _proof(actor: Actor, batch: SettlementBatch) -> AuditEvent:
             "net": batch.net,
             "commission": batch.commission,
             "vat": batch.vat,
+            "carried": batch.carried,
             "currency": batch.currency,
         },
     )
