@@ -36,7 +36,7 @@ SELECT (jsonb_populate_record(model, jsonb_build_object(
 INSERT INTO ledger_account
 SELECT (jsonb_populate_record(model, jsonb_build_object(
            'id', audit_uuid7(), 'organization_id', party.id,
-           'balance', CASE WHEN model.kind IN ('wallet', 'escrow', 'payable') THEN 0 END,
+           'balance', CASE WHEN model.balance IS NOT NULL THEN 0 END,
            'remittance_code', left(model.remittance_code, 2) || lpad(party.n::text, 9, '0')))).*
   FROM party JOIN ledger_account AS model
     ON model.organization_id = CASE party.kind WHEN 'vendor' THEN %(vendor)s::uuid ELSE %(buyer)s::uuid END;
