@@ -1,8 +1,12 @@
 """The books as CSV files, one a table, for the second implementation."""
 
+import csv
 from pathlib import Path
 
 from django.db import connection
+
+from market.kernel import clock
+from market.settlement.selectors import AGES, receivables_by_age
 
 TABLES = {
     "accounts": "SELECT id, organization_id, kind, currency, balance FROM ledger_account",
@@ -17,10 +21,17 @@ TABLES = {
     "captures": "SELECT id, charge_id, order_id, vendor_org_id, schedule_id, taxpayer_type, gross, net, commission,"
     " vat, captured_at FROM settlement_capture",
     "lines": "SELECT batch_id, capture_id FROM settlement_batchline",
-    "batches": "SELECT id, vendor_org_id, cutoff, order_count, gross, net, commission, vat, created_at"
+    "batches": "SELECT id, vendor_org_id, cutoff, order_count, gross, net, commission, vat, carried, created_at"
     " FROM settlement_settlementbatch",
-    "payouts": "SELECT id, batch_id, amount, reference, state FROM settlement_payout",
+    "payouts": "SELECT id, batch_id, vendor_org_id, amount, reference, state, sent_at, ended_at FROM settlement_payout",
+    "refunds": "SELECT id, order_id, number, amount, net, commission, vat, advanced, refunded_at"
+    " FROM settlement_refund",
+    "repayments": "SELECT subject_id AS receivable_id, vendor_org_id, occurred_at FROM audit_auditevent"
+    " WHERE name = 'receivable.repaid'",
 }
+MOMENTS = (
+    "effective_from", "captured_at", "cutoff", "created_at", "sent_at", "ended_at", "refunded_at", "occurred_at",
+)  # fmt: skip
 
 
 def export(folder: Path) -> Path:
@@ -32,6 +43,11 @@ def export(folder: Path) -> Path:
             with (folder / f"{name}.csv").open("wb") as file:
                 for piece in _copied(cursor, select):
                     file.write(piece)
+    with (folder / "ages.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["vendor_org_id", "today", *AGES])
+        for vendor_id, sums in receivables_by_age().items():
+            writer.writerow([vendor_id, clock.business_date(), *sums.values()])
     return folder
 
 
@@ -48,5 +64,4 @@ def _texts(select: str) -> list[str]:
         column.split(" AS ")[-1].strip() for column in select.removeprefix("SELECT ").split(" FROM ")[0].split(",")
     ]
     form = "'YYYY-MM-DD\"T\"HH24:MI:SS.US'"
-    moments = ("effective_from", "captured_at", "cutoff", "created_at")
-    return [f"to_char({name}, {form}) AS {name}" if name in moments else name for name in names]
+    return [f"to_char({name}, {form}) AS {name}" if name in MOMENTS else name for name in names]

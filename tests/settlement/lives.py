@@ -6,6 +6,7 @@ import uuid
 from market.kernel import clock
 from market.kernel.actors import SYSTEM
 from market.orders import services as orders
+from market.orders.models import Order
 from market.settlement.models import Capture, Payout
 from market.settlement.services import (
     bounce_payout,
@@ -75,7 +76,9 @@ def decide(market: factories.Market, order_id: uuid.UUID, verdict: str, refund_a
 
 
 def capture(market: factories.Market, order_id: uuid.UUID) -> None:
+    """As the job does it: what the vendor owes is repaid at once."""
     capture_orders([order_id])
+    repay_receivables(vendor_ids=Order.objects.filter(id=order_id).values("vendor_org_id"))
 
 
 def completed(market: factories.Market, count: int = 1) -> list[uuid.UUID]:
@@ -92,11 +95,16 @@ def settle() -> None:
     run_settlement(actor=SYSTEM, cutoff=clock.now())
 
 
-def busy_market(takes_back: bool = True) -> factories.Market:
-    """A market in which every state of an order and a payout occurs, free orders and two vendors included.
+def give_back(market: factories.Market, order_id: uuid.UUID, amount: int | None = None) -> None:
+    """Of what was captured this amount, or all that is left."""
+    number = next(_references)
+    refund_captured(
+        actor=SYSTEM, order_id=order_id, amount=amount, reference=f"CASE-{number}", reason="A file was empty."
+    )
 
-    Without ``takes_back`` nothing that was captured is refunded, and no payout is given up for the next one.
-    """
+
+def busy_market() -> factories.Market:
+    """A market in which every state of an order and a payout occurs, free orders and two vendors included."""
     market = market_with_fees(funds=1_000_000)
     free = factories.offer(market.offer.product, 0)
     another = factories.product(factories.organization("vendor", name="遵义物流数据有限公司"))
@@ -116,21 +124,18 @@ def busy_market(takes_back: bool = True) -> factories.Market:
     again = bounce_payout(actor=SYSTEM, payout_id=bounced.id, reason="AC04 closed account")
     send_payout(actor=SYSTEM, payout_id=again.id)
     waiting = bounce_payout(actor=SYSTEM, payout_id=again.id, reason="AC04 closed account")
-    if takes_back:
-        void_payout(actor=SYSTEM, payout_id=waiting.id, reason="Paid with the next batch.")
+    void_payout(actor=SYSTEM, payout_id=waiting.id, reason="Paid with the next batch.")
     order_id = place(market, other_offer.id)
     for step in (deliver, accept, capture):
         step(market, order_id)
     settle()
     together = Payout.objects.get(vendor_org_id=another.vendor_org_id, state="sent")
     bounce_payout(actor=SYSTEM, payout_id=together.id, reason="AC04 closed account")
-    if takes_back:
-        # Of the first order a part goes back, all of it advanced; the next capture repays it.
-        first = Capture.objects.filter(vendor_org_id=market.vendor.id).earliest("id").order_id
-        refund_captured(actor=SYSTEM, order_id=first, amount=1_234, reference="CASE-1", reason="A file was empty.")
+    # Of the first order a part goes back, all of it advanced; the next capture repays it.
+    first = Capture.objects.filter(vendor_org_id=market.vendor.id).earliest("id").order_id
+    give_back(market, first, 1_234)
 
     completed(market, 2)
-    repay_receivables(vendor_ids=[market.vendor.id])
     states = ((), (deliver,), (fail,), (fail, refund), (cancel,), (deliver, accept))
     for steps in states:
         order_id = place(market)

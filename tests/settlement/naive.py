@@ -1,14 +1,17 @@
 """The books kept a second time, slowly and in plain Python, from files and docs alone: docs/ledger.md for who gets
 what, docs/decisions/0010 for how an amount is divided, docs/decisions/0011 for what a batch takes.
 
-Nothing of the exchange is imported. What people did (deposits by their evidence, orders and what became of them,
-charges, announced fees, bounced payouts) is believed; what follows from it (each transfer, each part of each capture,
-each batch, each payout, each balance) is worked out again and compared, to the fen.
+Nothing of the exchange is imported. What people did and when (deposits by their evidence, orders and what became of
+them, charges, announced fees, how much was given back, payouts that left, came back or were given up) is believed; what
+follows from it (each transfer, each part of each capture and refund, what was advanced and repaid, each batch and what
+it carries over, each payout, each balance, how long a vendor has owed what) is worked out again and compared, to the
+fen.
 
 By hand: ``python tests/settlement/naive.py FOLDER`` with the CSV files that ``tests/settlement/exported.py`` writes.
 """
 
 import csv
+import datetime
 import json
 import sys
 from collections import Counter, defaultdict
@@ -19,19 +22,30 @@ from pathlib import Path
 NEVER_PAID = ("awaiting_approval", "awaiting_funds", "expired")
 
 
-def division(gross: int, commission_bps: int, vat_bps: int) -> dict[str, int]:
-    """Commission is of the amount, VAT is what an amount including it contains, the vendor has the rest. Cut to whole
-    fen, the fen left over go to the largest remainders, the vendor's first among equals."""
-    exact = {
-        "commission": Fraction(gross * commission_bps, 10_000),
-        "vat": Fraction(gross * vat_bps, 10_000 + vat_bps),
-    }
-    exact = {"net": gross - exact["commission"] - exact["vat"], **exact}
+def cut(amount: int, exact: dict[str, Fraction]) -> dict[str, int]:
+    """Exact shares in whole fen: the fen left over go to the largest remainders, the first among equals."""
     parts = {name: int(share) for name, share in exact.items()}
     by_remainder = sorted(exact, key=lambda name: parts[name] - exact[name])
-    for name in by_remainder[: gross - sum(parts.values())]:
+    for name in by_remainder[: amount - sum(parts.values())]:
         parts[name] += 1
     return parts
+
+
+def division(gross: int, commission_bps: int, vat_bps: int) -> dict[str, int]:
+    """Commission is of the amount, VAT is what an amount including it contains, the vendor has the rest."""
+    commission = Fraction(gross * commission_bps, 10_000)
+    vat = Fraction(gross * vat_bps, 10_000 + vat_bps)
+    return cut(gross, {"net": gross - commission - vat, "commission": commission, "vat": vat})
+
+
+class Vendor:
+    """What one vendor's next batch will need to know."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[str, dict[str, str]] = {}  # captures in no batch yet
+        self.left = 0  # what earlier batches left to pay, below zero when more was taken back since
+        self.must_repay = False  # something was earned since the last look at what is owed
+        self.advances: list[list] = []  # what the exchange advanced, oldest first: the day, and fen not repaid
 
 
 class Books:
@@ -44,11 +58,20 @@ class Books:
         self.schedules = sorted(self.rows("schedules"), key=lambda row: (row["effective_from"], int(row["version"])))
         self.orders = {row["id"]: row for row in self.rows("orders")}
         self.captures = {row["id"]: row for row in self.rows("captures")}
+        self.charges = {row["id"]: row for row in self.rows("charges")}
+        self.lines = {row["capture_id"]: row["batch_id"] for row in self.rows("lines")}
+        self.payouts: dict[str, list[dict[str, str]]] = defaultdict(list)
+        for row in self.rows("payouts"):
+            self.payouts[row["batch_id"]].append(row)
         self.bank = next(row["organization_id"] for row in self.accounts.values() if row["kind"] == "bank")
         # (kind of account, whose) -> fen
         self.balances: Counter[tuple[str, str]] = Counter()
         # what it was for -> every movement: kind, from, to, fen
         self.movements: dict[str, list[tuple]] = defaultdict(list)
+        self.vendors: dict[str, Vendor] = defaultdict(Vendor)
+        # order -> what of each part was captured and has not gone back
+        self.remaining: dict[str, Counter[str]] = defaultdict(Counter)
+        self.refunds: Counter[str] = Counter()
 
     def rows(self, table: str) -> Iterator[dict[str, str]]:
         """The lines of one file, each a dict of texts."""
@@ -86,7 +109,7 @@ class Books:
         paid = {row["subject_id"] for row in self.rows("paid")}
         charged: Counter[str] = Counter()
         final = set()
-        for row in self.rows("charges"):
+        for row in self.charges.values():
             charged[row["order_id"]] += int(row["amount"])
             if row["is_final"] == "t":
                 final.add(row["order_id"])
@@ -99,72 +122,140 @@ class Books:
             self.move(key, "escrow", wallet, escrow, amount)
             self.move(key, "release", escrow, wallet, amount - charged[key] if is_over else 0)
 
-    def sales(self) -> None:
-        """Each captured charge divided, by the fees of its moment and the vendor's taxpayer type then."""
-        charges = {row["id"]: row for row in self.rows("charges")}
-        for key, capture in self.captures.items():
-            charge, order = charges.pop(capture["charge_id"]), self.orders[capture["order_id"]]
-            fees = self.schedule_at(capture["captured_at"])
-            vat_bps = fees["vat_small_scale_bps" if capture["taxpayer_type"] == "small_scale" else "vat_general_bps"]
-            gross, vendor = int(charge["amount"]), order["vendor_org_id"]
-            parts = division(gross, int(fees["commission_bps"]), int(vat_bps))
-            told = {name: int(capture[name]) for name in ("gross", "net", "commission", "vat")}
-            self.same(f"capture {key}", {"gross": gross, **parts}, told)
-            self.same(f"vendor of capture {key}", (vendor, charge["order_id"]), (capture["vendor_org_id"], order["id"]))
-            self.same(f"fees of capture {key}", fees["id"], capture["schedule_id"])
-            escrow = ("escrow", order["buyer_org_id"])
-            self.move(order["id"], "capture_net", escrow, ("payable", vendor), parts["net"])
-            self.move(order["id"], "capture_commission", escrow, ("commission", vendor), parts["commission"])
-            self.move(order["id"], "capture_vat", escrow, ("vat", vendor), parts["vat"])
-            capture.update({name: str(amount) for name, amount in parts.items()})
+    def diary(self) -> None:
+        """What vendors earned, were paid, and had to give back, in the order in which it happened."""
+        payouts = [row for rows in self.payouts.values() for row in rows]
+        # What happened in one moment happened in this order.
+        chapters = (
+            (self.captured, "captured_at", self.captures.values()),
+            (self.repaid, "occurred_at", self.rows("repayments")),
+            (self.batched, "created_at", self.rows("batches")),
+            (self.sent, "sent_at", [row for row in payouts if row["sent_at"]]),
+            (self.bounced, "ended_at", [row for row in payouts if row["state"] == "bounced"]),
+            (self.given_up, "ended_at", [row for row in payouts if row["state"] == "void"]),
+            (self.given_back, "refunded_at", self.rows("refunds")),
+        )
+        pages = [(row[moment], number, row) for number, (_act, moment, rows) in enumerate(chapters) for row in rows]
+        for _moment, number, row in sorted(pages, key=lambda page: page[:2]):
+            chapters[number][0](row)
+        self.same("lines of no batch", {}, self.lines)
+        self.same("payouts of no batch", {}, dict(self.payouts))
+        self.closed()
 
-    def settlements(self) -> None:
-        """Each batch takes what was captured for its vendor before its cutoff and stands in none yet; one payout of it
-        lives."""
-        lines = {row["capture_id"]: row["batch_id"] for row in self.rows("lines")}
-        waiting: dict[str, dict[str, dict[str, str]]] = defaultdict(dict)
-        for key, capture in self.captures.items():
-            waiting[capture["vendor_org_id"]][key] = capture
-        batches = sorted(self.rows("batches"), key=lambda row: row["created_at"])
-        payouts = defaultdict(list)
-        for row in self.rows("payouts"):
-            payouts[row["batch_id"]].append(row)
-        in_batches = set()
-        for batch in batches:
-            of_vendor = waiting[batch["vendor_org_id"]]
-            due = [key for key, row in of_vendor.items() if row["captured_at"] < batch["cutoff"]]
-            self.same(f"lines of batch {batch['id']}", {batch["id"]}, {lines.pop(key, "none") for key in due})
-            taken = [of_vendor.pop(key) for key in due]
-            in_batches.update(row["charge_id"] for row in taken)
-            for name in ("gross", "net", "commission", "vat"):
-                total = sum(int(row[name]) for row in taken)
-                self.same(f"{name} of batch {batch['id']}", total, int(batch[name]))
-            self.same(f"orders of batch {batch['id']}", len(taken), int(batch["order_count"]))
-            self.payouts(batch, payouts.pop(batch["id"], []))
-        self.same("lines of no batch", {}, lines)
-        self.same("payouts of no batch", {}, dict(payouts))
-        self.closed(in_batches)
+    def captured(self, capture: dict[str, str]) -> None:
+        """A charge divided, by the fees of its moment and the vendor's taxpayer type then."""
+        key, charge, order = capture["id"], self.charges[capture["charge_id"]], self.orders[capture["order_id"]]
+        fees = self.schedule_at(capture["captured_at"])
+        vat_bps = fees["vat_small_scale_bps" if capture["taxpayer_type"] == "small_scale" else "vat_general_bps"]
+        gross, vendor = int(charge["amount"]), order["vendor_org_id"]
+        parts = division(gross, int(fees["commission_bps"]), int(vat_bps))
+        told = {name: int(capture[name]) for name in ("gross", *PARTS)}
+        self.same(f"capture {key}", {"gross": gross, **parts}, told)
+        self.same(f"vendor of capture {key}", (vendor, charge["order_id"]), (capture["vendor_org_id"], order["id"]))
+        self.same(f"fees of capture {key}", fees["id"], capture["schedule_id"])
+        escrow = ("escrow", order["buyer_org_id"])
+        self.move(order["id"], "capture_net", escrow, ("payable", vendor), parts["net"])
+        self.move(order["id"], "capture_commission", escrow, ("commission", vendor), parts["commission"])
+        self.move(order["id"], "capture_vat", escrow, ("vat", vendor), parts["vat"])
+        capture.update({name: str(amount) for name, amount in parts.items()})
+        self.remaining[order["id"]].update(parts)
+        self.vendors[vendor].waiting[key] = capture
+        self.vendors[vendor].must_repay = True
 
-    def payouts(self, batch: dict[str, str], payouts: list[dict[str, str]]) -> None:
-        """All but one came back; each is for the net of the batch."""
-        alive = [row for row in payouts if row["state"] != "bounced"]
-        self.same(f"living payouts of batch {batch['id']}", int(int(batch["net"]) > 0), len(alive))
-        payable, bank = ("payable", batch["vendor_org_id"]), ("bank", self.bank)
-        for row in payouts:
-            amount = int(row["amount"])
-            self.same(f"payout {row['reference']}", int(batch["net"]), amount)
-            if row["state"] != "pending":
-                self.move(row["id"], "payout", payable, bank, amount)
-            if row["state"] == "bounced":
-                self.move(row["id"], "payout_bounced", bank, payable, amount)
+    def repaid(self, row: dict[str, str]) -> None:
+        """What is payable repays what was advanced, the oldest first."""
+        name = row["vendor_org_id"]
+        vendor, payable, receivable = self.vendors[name], ("payable", name), ("receivable", name)
+        amount = min(self.balances[payable], -self.balances[receivable])
+        self.move(row["receivable_id"], "repayment", payable, receivable, amount)
+        vendor.left -= amount
+        vendor.must_repay = False
+        for advance in vendor.advances:
+            part = min(amount, advance[1])
+            advance[1] -= part
+            amount -= part
 
-    def closed(self, in_batches: set[str]) -> None:
+    def batched(self, batch: dict[str, str]) -> None:
+        """A batch takes what was captured for its vendor before its cutoff and stands in none yet, and pays that with
+        what earlier ones left over."""
+        key, vendor = batch["id"], self.settled_up(batch["vendor_org_id"])
+        due = [capture for capture, row in vendor.waiting.items() if row["captured_at"] < batch["cutoff"]]
+        self.same(f"lines of batch {key}", {key} if due else set(), {self.lines.pop(each, "none") for each in due})
+        taken = [vendor.waiting.pop(capture) for capture in due]
+        for name in ("gross", *PARTS):
+            self.same(f"{name} of batch {key}", sum(int(row[name]) for row in taken), int(batch[name]))
+        self.same(f"orders of batch {key}", len(taken), int(batch["order_count"]))
+        self.same(f"carried over into batch {key}", vendor.left, int(batch["carried"]))
+        for row in taken:
+            self.charges[row["charge_id"]]["is_paid"] = "t"
+            vendor.left += int(row["net"])
+        vendor.left -= self.pays(batch, max(0, vendor.left))
+
+    def pays(self, batch: dict[str, str], due: int) -> int:
+        """A batch has a payout for what is due; after one that came back another of the same amount. Returns that."""
+        payouts = self.payouts.pop(batch["id"], [])
+        last = [row for row in payouts if row["state"] != "bounced"]
+        self.same(f"payouts of batch {batch['id']} that did not come back", int(due > 0), len(last))
+        self.same(f"payouts of batch {batch['id']}", {due} if due else set(), {int(row["amount"]) for row in payouts})
+        return due
+
+    def sent(self, row: dict[str, str]) -> None:
+        """Nothing leaves for a vendor who still owes, or beyond what is payable."""
+        vendor = row["vendor_org_id"]
+        self.settled_up(vendor)
+        self.same(f"owed by {vendor} before payout {row['reference']}", 0, -self.balances["receivable", vendor])
+        self.move(row["id"], "payout", ("payable", vendor), ("bank", self.bank), int(row["amount"]))
+        self.same(f"payable of {vendor} overdrawn by {row['reference']}", 0, min(0, self.balances["payable", vendor]))
+
+    def bounced(self, row: dict[str, str]) -> None:
+        """It is payable again; another payout of the batch waits in its place."""
+        self.move(
+            row["id"], "payout_bounced", ("bank", self.bank), ("payable", row["vendor_org_id"]), int(row["amount"])
+        )
+
+    def given_up(self, row: dict[str, str]) -> None:
+        """What it would have paid is due with the next batch."""
+        self.vendors[row["vendor_org_id"]].left += int(row["amount"])
+
+    def given_back(self, refund: dict[str, str]) -> None:
+        """From net, commission and VAT in the proportions of what is left of each; what the vendor's payable does not
+        hold of the net, the exchange advances."""
+        key, order = refund["id"], self.orders[refund["order_id"]]
+        remaining, amount, vendor = self.remaining[order["id"]], int(refund["amount"]), order["vendor_org_id"]
+        total = sum(remaining.values())
+        self.same(f"beyond what was captured, refund {key}", 0, max(0, amount - total))
+        parts = cut(amount, {name: Fraction(amount * remaining[name], total or 1) for name in PARTS})
+        self.settled_up(vendor)
+        advanced = max(0, parts["net"] - self.balances["payable", vendor])
+        told = {name: int(refund[name]) for name in (*PARTS, "advanced")}
+        self.same(f"refund {key}", {**parts, "advanced": advanced}, told)
+        self.refunds[order["id"]] += 1
+        self.same(f"number of refund {key}", self.refunds[order["id"]], int(refund["number"]))
+        wallet = ("wallet", order["buyer_org_id"])
+        self.move(order["id"], "refund_net", ("payable", vendor), wallet, parts["net"] - advanced)
+        self.move(order["id"], "refund_advance", ("receivable", vendor), wallet, advanced)
+        self.move(order["id"], "refund_commission", ("commission", vendor), wallet, parts["commission"])
+        self.move(order["id"], "refund_vat", ("vat", vendor), wallet, parts["vat"])
+        remaining.subtract(parts)
+        self.vendors[vendor].left -= parts["net"] - advanced
+        if advanced:
+            self.vendors[vendor].advances.append([business_day(refund["refunded_at"]), advanced])
+
+    def settled_up(self, name: str) -> Vendor:
+        """The vendor, who has repaid with what was earned before anything else happens to it."""
+        vendor = self.vendors[name]
+        if vendor.must_repay:
+            owed, payable = -self.balances["receivable", name], self.balances["payable", name]
+            self.same(f"not repaid by {name} out of what was earned", 0, min(owed, payable))
+            vendor.must_repay = False
+        return vendor
+
+    def closed(self) -> None:
         """An order is settled when a batch pays its final charge, or when there was nothing to pay."""
-        for row in self.rows("charges"):
-            is_paid = row["id"] in in_batches
+        for row in self.charges.values():
             if row["is_final"] == "t" and int(row["amount"]):
                 state = self.orders[row["order_id"]]["state"]
-                self.same(f"state of order {row['order_id']}", "settled" if is_paid else "accepted", state)
+                self.same(f"state of order {row['order_id']}", "settled" if "is_paid" in row else "accepted", state)
 
     # --- What is there ---
 
@@ -188,14 +279,38 @@ class Books:
             self.same(f"sum of {name}", self.balances[name], moved[name])
         self.same("everything together", 0, sum(self.balances.values()))
 
+    def ages(self) -> None:
+        """What each vendor owes, by the days since it was advanced."""
+        found = {row["vendor_org_id"]: row for row in self.rows("ages")}
+        for name, vendor in self.vendors.items():
+            told = found.pop(name, None)
+            owed = [(day, amount) for day, amount in vendor.advances if amount]
+            self.same(f"owed by {name}", sum(amount for _day, amount in owed), -self.balances["receivable", name])
+            if not owed or told is None:
+                self.same(f"ages of what {name} owes", bool(owed), told is not None)
+                continue
+            today = datetime.date.fromisoformat(told["today"])
+            sums = dict.fromkeys(AGES, 0)
+            for day, amount in owed:
+                sums[next(age for age, most in AGES.items() if (today - day).days <= most)] += amount
+            self.same(f"ages of what {name} owes", sums, {age: int(told[age]) for age in AGES})
+        self.same("ages of what nobody owes", {}, found)
+
 
 SIDES = ("debit_account_id", "credit_account_id")
+PARTS = ("net", "commission", "vat")
+AGES = {"0-30": 30, "31-60": 60, "61-90": 90, "90+": 10**6}
+
+
+def business_day(moment: str) -> datetime.date:
+    """The day in Shanghai, where the clocks have not been changed for decades."""
+    return (datetime.datetime.fromisoformat(moment) + datetime.timedelta(hours=8)).date()
 
 
 def disagreements(folder: Path) -> list[str]:
     """Everything in which the exchange's books and these differ."""
     books = Books(folder)
-    for part in (books.deposits, books.trades, books.sales, books.settlements, books.compare):
+    for part in (books.deposits, books.trades, books.diary, books.compare, books.ages):
         part()
     return books.wrong
 

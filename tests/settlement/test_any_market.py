@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from market.kernel.actors import SYSTEM
 from market.kernel.errors import BusinessError
 from market.settlement.models import Payout
-from market.settlement.services import bounce_payout, confirm_payout, create_fee_schedule, reconcile, send_payout
+from market.settlement.services import (
+    bounce_payout,
+    confirm_payout,
+    create_fee_schedule,
+    reconcile,
+    send_payout,
+    void_payout,
+)
 from tests import factories
 from tests.settlement import lives
 from tests.settlement.trades import market_with_fees
@@ -29,6 +36,7 @@ PAYOUT_ACTS = [
     lambda payout_id: send_payout(actor=SYSTEM, payout_id=payout_id),
     lambda payout_id: confirm_payout(actor=SYSTEM, payout_id=payout_id),
     lambda payout_id: bounce_payout(actor=SYSTEM, payout_id=payout_id, reason="It came back."),
+    lambda payout_id: void_payout(actor=SYSTEM, payout_id=payout_id, reason="Paid with the next batch."),
 ]
 
 steps = st.one_of(
@@ -36,6 +44,7 @@ steps = st.one_of(
     st.tuples(st.just("order"), st.integers(0, 7), st.sampled_from(ORDER_ACTS)),
     st.tuples(st.just("whole life"), st.integers(0, 7), st.just(None)),
     st.tuples(st.just("disputed life"), st.integers(0, 7), st.sampled_from(DECISIONS)),
+    st.tuples(st.just("give back"), st.integers(0, 7), st.sampled_from([None, 555, 1])),
     st.tuples(st.just("payout"), st.integers(0, 3), st.sampled_from(PAYOUT_ACTS)),
     st.tuples(st.just("settle"), st.none(), st.none()),
     st.tuples(st.just("fees"), st.integers(0, 3_000), st.integers(0, 2_000)),
@@ -54,6 +63,8 @@ def perform(market: factories.Market, made: list, step: tuple) -> None:
     elif name == "disputed life" and made:
         for act in (lives.deliver, lives.dispute, lives.answer, second, lives.capture):
             act(market, made[first % len(made)])
+    elif name == "give back" and made:
+        lives.give_back(market, made[first % len(made)], second)
     elif name == "payout" and Payout.objects.exists():
         second(list(Payout.objects.order_by("id").values_list("id", flat=True))[first % Payout.objects.count()])
     elif name == "settle":
