@@ -18,7 +18,7 @@ from market.api.errors import IdempotencyKeyMissing, IdempotencyKeyReused, Reque
 from market.api.models import IdempotentReply
 from market.api.serializers import NoBody, StrictSerializer
 from market.kernel.actors import Actor
-from market.kernel.database import violated_constraint
+from market.kernel.database import new_row, violated_constraint
 
 MAX_KEY_LENGTH = 255
 REPLAYED_HEADER = "Idempotency-Replayed"
@@ -37,7 +37,8 @@ class ReplyRecorder:
     def row(self, status: int, body: Any) -> models.Model:
         """The unsaved reply for the act to insert. ``body`` must be what the client gets, renderable as JSON."""
         plain = orjson.loads(orjson.dumps(body, _as_plain))
-        self.reply = IdempotentReply(
+        self.reply = new_row(
+            IdempotentReply,
             organization_id=self.organization_id,
             operation=self.operation,
             key=self.key,

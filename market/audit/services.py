@@ -9,6 +9,7 @@ from structlog.contextvars import get_contextvars
 from market.audit.models import AuditEvent
 from market.kernel import clock
 from market.kernel.actors import Actor
+from market.kernel.database import new_row
 
 
 def event(
@@ -26,7 +27,8 @@ def event(
     ``name`` is dotted, past tense (``order.placed``); ``subject`` is (type, key); ``payload`` must be JSON with
     amounts as integers of fen, and no personal data.
     """
-    return AuditEvent(
+    return new_row(
+        AuditEvent,
         name=name,
         occurred_at=clock.now(),
         actor_user_id=actor.user_id,

@@ -3,8 +3,8 @@
 import contextlib
 import functools
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import orjson
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, OperationalError, connection, models, transaction
@@ -15,6 +15,8 @@ from market.kernel.direct import text_answer
 from market.kernel.encryption import EncryptedField
 from market.kernel.errors import NotFound
 from market.kernel.states import TransitionTable
+
+Row = TypeVar("Row", bound=models.Model)
 
 
 @contextlib.contextmanager
@@ -32,6 +34,39 @@ def one_moment(*, read_only: bool = True) -> Iterator[None]:
             mode = "READ ONLY" if read_only else "READ WRITE"
             cursor.execute(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, {mode}")
         yield
+
+
+def new_row(model: type[Row], **values: Any) -> Row:
+    """``model(**values)`` for the busiest tables: the same unsaved instance in half the time, without signals.
+
+    Values are given by the fields' names or attributes (``order`` or ``order_id``). Raises ``TypeError`` for others.
+    """
+    fixed, made, relations = _beginning(model)
+    contents = {**fixed, **values}
+    for attribute, make in made:
+        if attribute not in contents:
+            contents[attribute] = make()
+    state = models.base.ModelState()
+    for name, attribute in relations:
+        if name in contents:
+            instance = state.fields_cache[name] = contents.pop(name)
+            contents[attribute] = instance and instance.pk
+    if len(contents) > len(_columns(model)):
+        raise TypeError(f"{model.__name__} has no {', '.join(contents.keys() - set(dict(_columns(model)).values()))}")
+    row = model.__new__(model)
+    row.__dict__ = {"_state": state, **contents}
+    return row
+
+
+@functools.cache
+def _beginning(
+    model: type[models.Model],
+) -> tuple[dict[str, Any], list[tuple[str, Callable[[], Any]]], list[tuple[str, str]]]:
+    """What every new row has, what makes a fresh value for some attributes, and names and attributes of relations."""
+    fields = _fields(model)
+    made = [(field.attname, field.default) for field in fields if field.has_default() and callable(field.default)]
+    fixed = {field.attname: field.get_default() for field in fields if field.attname not in dict(made)}
+    return fixed, made, [(field.name, field.attname) for field in fields if field.is_relation]
 
 
 def insert_together(*rows: models.Model | Iterable[models.Model] | None, lock: int | None = None) -> bool:

@@ -16,7 +16,7 @@ from accounts.states import Capacity
 from market.audit.services import event
 from market.kernel import clock, money
 from market.kernel.actors import Actor
-from market.kernel.database import insert_together, violated_constraint
+from market.kernel.database import insert_together, new_row, violated_constraint
 from market.kernel.errors import InvalidInput
 from market.kernel.identifiers import uuid7
 from market.kernel.money import CURRENCY, MAX_AMOUNT
@@ -75,7 +75,8 @@ def transfer(
     The caller inserts it in the act's transaction inside ``posting()``. ``tx_id`` groups the legs of one act;
     ``business_key`` (``order:<id>:escrow``) makes the database refuse the act a second time.
     """
-    return Transfer(
+    return new_row(
+        Transfer,
         tx_id=tx_id or uuid7(),
         debit_account_id=debit,
         credit_account_id=credit,

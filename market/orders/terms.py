@@ -7,6 +7,7 @@ import orjson
 
 from accounts.models import Organization
 from market.catalog.pricing import Bargain, as_document
+from market.kernel.database import new_row
 from market.orders.models import Order, OrderTerms
 
 SCHEMA = "qianshu.order-terms/1"
@@ -30,7 +31,13 @@ def freeze(order: Order, manifest_sha256: str, bargain: Bargain) -> OrderTerms:
         document["revision"]["later_revisions_until"] = order.term_ends_on.isoformat()
     canonical = _canonical(document)
     order.terms_sha256 = hashlib.sha256(canonical).hexdigest()
-    return OrderTerms(order=order, document=canonical.decode(), sha256=order.terms_sha256, created_at=order.placed_at)
+    return new_row(
+        OrderTerms,
+        order=order,
+        document=canonical.decode(),
+        sha256=order.terms_sha256,
+        created_at=order.placed_at,
+    )
 
 
 def _canonical(document: dict[str, Any]) -> bytes:

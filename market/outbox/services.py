@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from market.audit.services import event
 from market.kernel import clock
 from market.kernel.actors import Actor
-from market.kernel.database import insert_together
+from market.kernel.database import insert_together, new_row
 from market.kernel.errors import BusinessError, IllegalTransition, NotFound
 from market.kernel.locks import lock_in_order
 from market.outbox.errors import Hopeless, LeaseLost
@@ -50,7 +50,7 @@ def job(kind: str, *, key: str, subject_id: uuid.UUID, due_at: datetime.datetime
 
 def draft(kind: str, *, key: str, subject_id: uuid.UUID, due_at: datetime.datetime | None = None) -> Job:
     """``job`` for who inserts it by a statement that may be a transaction of its own: ``announce`` it afterwards."""
-    return Job(kind=kind, key=key, subject_id=subject_id, due_at=due_at or clock.now())
+    return new_row(Job, kind=kind, key=key, subject_id=subject_id, due_at=due_at or clock.now())
 
 
 def announce(rows: Iterable[Model]) -> None:

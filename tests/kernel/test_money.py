@@ -57,7 +57,7 @@ def test_what_cannot_be_split_is_refused(amount, weights):
 def test_a_share_is_within_half_a_fen(amount, bps):
     part = share(amount, bps)
     assert 0 <= part <= amount
-    assert -BPS < 2 * (amount * bps - part * BPS) <= BPS
+    assert -BPS <= 2 * (amount * bps - part * BPS) < BPS
     assert share(amount, 0) == 0 and share(amount, BPS) == amount
 
 

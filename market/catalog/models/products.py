@@ -18,9 +18,9 @@ from market.catalog.states import (
     Sector,
 )
 from market.kernel import clock
+from market.kernel.constraints import is_sha256
 from market.kernel.identifiers import uuid7
 
-SHA256_PATTERN = "^[0-9a-f]{64}$"
 PRODUCT_CODE = RegexValidator(
     r"^[A-Za-z0-9][A-Za-z0-9_-]*\Z", _("Latin letters, digits, - and _ only, a letter or digit first.")
 )
@@ -166,7 +166,7 @@ class Asset(models.Model):
         constraints = [
             # Two paths that differ only in case would overwrite each other on many a buyer's computer.
             models.UniqueConstraint("revision", Lower("path"), name="asset_path_once_per_revision"),
-            models.CheckConstraint(name="asset_sha256_format", condition=Q(sha256__regex=SHA256_PATTERN)),
+            models.CheckConstraint(name="asset_sha256_format", condition=is_sha256("sha256")),
         ]
 
     def __str__(self) -> str:

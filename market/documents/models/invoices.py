@@ -8,9 +8,9 @@ from django.utils.translation import gettext_lazy as _
 from accounts import uscc
 from accounts.models import Organization
 from accounts.validators import validate_uscc
-from market.catalog.models import SHA256_PATTERN
 from market.documents.states import Colour, InvoiceKind, InvoiceState
 from market.kernel import clock
+from market.kernel.constraints import is_sha256
 from market.kernel.identifiers import uuid7
 from market.kernel.money import CURRENCY, MAX_AMOUNT, to_text
 from market.orders.models import Order
@@ -164,7 +164,7 @@ class TaxDocument(models.Model):
             ),
             models.CheckConstraint(
                 name="tax_document_file",
-                condition=Q(bytes__gt=0, sha256__regex=SHA256_PATTERN) & ~Q(storage_name="") & ~Q(media_type=""),
+                condition=Q(bytes__gt=0) & is_sha256("sha256") & ~Q(storage_name="") & ~Q(media_type=""),
             ),
             models.CheckConstraint(name="tax_document_amount", condition=Q(amount__gt=0)),
         ]

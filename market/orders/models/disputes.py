@@ -5,8 +5,8 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from market.catalog.models import SHA256_PATTERN
 from market.kernel import clock
+from market.kernel.constraints import is_sha256
 from market.kernel.identifiers import uuid7
 from market.kernel.money import CURRENCY
 from market.orders.models.orders import Order
@@ -107,7 +107,7 @@ class DisputeEvidence(models.Model):
         ordering = ("-id",)
         constraints = [
             models.UniqueConstraint(fields=["dispute", "kind"], name="dispute_evidence_once"),
-            models.CheckConstraint(name="dispute_evidence_sha256", condition=Q(sha256__regex=SHA256_PATTERN)),
+            models.CheckConstraint(name="dispute_evidence_sha256", condition=is_sha256("sha256")),
         ]
 
     def __str__(self) -> str:

@@ -6,8 +6,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.models import Organization, User
-from market.catalog.models import SHA256_PATTERN, Offer, Product, PurposeApproval, Revision
+from market.catalog.models import Offer, Product, PurposeApproval, Revision
 from market.kernel import clock
+from market.kernel.constraints import is_sha256
 from market.kernel.identifiers import uuid7
 from market.kernel.money import CURRENCY, MAX_AMOUNT
 from market.orders.states import OrderState
@@ -99,7 +100,7 @@ class Order(models.Model):
                 name="order_acceptance_days",
                 condition=Q(acceptance_days=None) | Q(acceptance_days__gte=1, acceptance_days__lte=90),
             ),
-            models.CheckConstraint(name="order_terms_sha256", condition=Q(terms_sha256__regex=SHA256_PATTERN)),
+            models.CheckConstraint(name="order_terms_sha256", condition=is_sha256("terms_sha256")),
             models.CheckConstraint(name="order_not_with_oneself", condition=~Q(buyer_org=F("vendor_org"))),
             models.CheckConstraint(name="order_state_known", condition=Q(state__in=OrderState.values)),
             models.CheckConstraint(
@@ -160,7 +161,7 @@ class OrderTerms(models.Model):
         ordering = ("-id",)
         constraints = [
             models.UniqueConstraint(fields=["order", "version"], name="order_terms_version_once"),
-            models.CheckConstraint(name="order_terms_sha256_format", condition=Q(sha256__regex=SHA256_PATTERN)),
+            models.CheckConstraint(name="order_terms_sha256_format", condition=is_sha256("sha256")),
         ]
 
     def __str__(self) -> str:

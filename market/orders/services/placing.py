@@ -21,7 +21,7 @@ from market.catalog.models import Offer
 from market.catalog.selectors import require_orderable
 from market.kernel import clock
 from market.kernel.actors import Actor
-from market.kernel.database import insert_together, is_deadlock, violated_constraint
+from market.kernel.database import insert_together, is_deadlock, new_row, violated_constraint
 from market.kernel.errors import Contended, Forbidden, InvalidInput, NotFound
 from market.kernel.identifiers import short_code, uuid7
 from market.kernel.money import MAX_AMOUNT
@@ -186,7 +186,8 @@ def drafted(
     """An order of ``offer`` at this price, not checked; ``particulars`` are the columns the offer does not give."""
     order_id = uuid7()
     starts_on, ends_on = bargain.term or (None, None)
-    order = Order(
+    order = new_row(
+        Order,
         id=order_id,
         number=f"QS{clock.business_date(placed_at):%Y%m%d}-{short_code(order_id)}",
         buyer_org=buyer,
