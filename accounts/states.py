@@ -65,6 +65,7 @@ class TaxpayerType(models.TextChoices):
 
     GENERAL = "general", _("general taxpayer")
     SMALL_SCALE = "small_scale", _("small-scale taxpayer")
+    EXEMPT = "exempt", _("exempt from VAT")
 
 
 class Scope(models.TextChoices):

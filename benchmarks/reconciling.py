@@ -76,15 +76,26 @@ SELECT made.*
  WHERE plan.state IN ('accepted', 'settled');
 INSERT INTO settlement_capture
 SELECT made.*
-  FROM plan
+  FROM (
+        SELECT *, sum(amount) OVER (
+                   PARTITION BY vendor, date_trunc('month', (at + interval '1 hour') AT TIME ZONE 'Asia/Shanghai')
+                   ORDER BY n) - amount AS volume_before
+          FROM plan
+         WHERE state IN ('accepted', 'settled')
+       ) AS plan
   JOIN party AS vendor ON (vendor.kind, vendor.n) = ('vendor', plan.vendor)
   JOIN settlement_capture AS model ON model.order_id = %(order)s,
        jsonb_populate_record(model, jsonb_build_object(
            'id', plan.capture, 'charge_id', plan.charge, 'order_id', plan.id, 'vendor_org_id', vendor.id,
            'gross', plan.amount, 'commission', plan.amount / 20, 'vat', plan.amount / 106 * 6,
-           'net', plan.amount - plan.amount / 20 - plan.amount / 106 * 6,
-           'captured_at', plan.at + interval '1 hour')) AS made
- WHERE plan.state IN ('accepted', 'settled');
+           'net', plan.amount - plan.amount / 20 - plan.amount / 106 * 6, 'volume_before', plan.volume_before,
+           'captured_at', plan.at + interval '1 hour')) AS made;
+INSERT INTO settlement_monthlyvolume (id, vendor_org_id, currency, month, gross)
+SELECT settlement_uuid7(), capture.vendor_org_id, 'CNY',
+       date_trunc('month', captured_at AT TIME ZONE 'Asia/Shanghai')::date, sum(gross)
+  FROM settlement_capture AS capture
+  JOIN party ON party.id = capture.vendor_org_id
+ GROUP BY 2, 4;
 INSERT INTO audit_auditevent (id, name, occurred_at, actor_role, actor_label, subject_type, subject_id, payload,
                               request_id)
 SELECT settlement_uuid7(), event.name, plan.at, '', 'system', 'order', plan.id, event.payload, ''

@@ -103,12 +103,13 @@ SELECT charge.order_id, charge.id AS charge_id, audit_uuid7() AS capture_id, cha
     ON commission.organization_id = sale.vendor_org_id AND commission.kind = 'commission'
   JOIN ledger_account AS vat ON vat.organization_id = sale.vendor_org_id AND vat.kind = 'vat'
  CROSS JOIN settlement_feeschedule AS schedule
- CROSS JOIN LATERAL settlement_divide(charge.amount, schedule.commission_bps, schedule.vat_general_bps) AS part;
+ CROSS JOIN LATERAL settlement_divide(charge.amount, charge.amount * schedule.commission_bps, schedule.vat_general_bps)
+         AS part;
 
-INSERT INTO settlement_capture (id, charge_id, order_id, vendor_org_id, schedule_id, taxpayer_type, gross, net,
-                                commission, vat, currency, captured_at)
-SELECT capture_id, charge_id, order_id, vendor_org_id, schedule_id, taxpayer_type, amount, net_part, commission_part,
-       vat_part, 'CNY', now()
+INSERT INTO settlement_capture (id, charge_id, order_id, vendor_org_id, schedule_id, taxpayer_type, sector,
+                                volume_before, gross, net, commission, vat, currency, captured_at)
+SELECT capture_id, charge_id, order_id, vendor_org_id, schedule_id, taxpayer_type, 'A', 0, amount, net_part,
+       commission_part, vat_part, 'CNY', now()
   FROM due;
 
 INSERT INTO ledger_transfer (id, tx_id, debit_account_id, credit_account_id, amount, currency, kind, subject_type,
@@ -123,9 +124,9 @@ SELECT audit_uuid7(), capture_id, escrow, leg.credit, leg.amount, 'CNY', leg.kin
  WHERE leg.amount > 0;
 
 INSERT INTO settlement_settlementbatch (id, vendor_org_id, currency, cutoff, order_count, gross, net, commission, vat,
-                                        created_at)
+                                        carried, created_at)
 SELECT audit_uuid7(), vendor_org_id, 'CNY', now(), count(*), sum(amount), sum(net_part), sum(commission_part),
-       sum(vat_part), now()
+       sum(vat_part), 0, now()
   FROM due GROUP BY vendor_org_id;
 
 INSERT INTO settlement_batchline (id, batch_id, capture_id, vendor_org_id)

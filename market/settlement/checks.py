@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from market.orders.states import HOLDS_ESCROW
 from market.settlement.book_checks import RECEIVABLES, REFUNDS, SNAPSHOTS
+from market.settlement.capture_checks import CAPTURES, VOLUMES
 from market.settlement.meter_checks import USE
 from market.settlement.order_checks import ESCROW, LINES, ORDERS, PARTIES
 
@@ -90,64 +91,6 @@ SELECT 'transfer', posted.id::text, posted.business_key,
        ) AS route (kind, debit, credit)
     ON (route.kind, route.debit, route.credit) = (posted.kind, debit.kind, credit.kind)
  WHERE route.kind IS NULL
-"""
-
-# A part may be off its exact share by less than a fen (largest remainder), and by no more. Of nearly all captures one
-# condition in whole numbers sees at once that every fact holds; the facts are worked out for the others only.
-CAPTURES = """
-SELECT 'capture', capture.id::text, sale.number || ' ' || charge.part, fact.name, fact.expected, fact.found
-  FROM settlement_capture AS capture
-  JOIN orders_order AS sale ON sale.id = capture.order_id
-  JOIN orders_charge AS charge ON charge.id = capture.charge_id
-  JOIN settlement_feeschedule AS schedule ON schedule.id = capture.schedule_id
-  LEFT JOIN (
-        SELECT tx_id,
-               coalesce(sum(amount) FILTER (WHERE kind = 'capture_net'), 0) AS net,
-               coalesce(sum(amount) FILTER (WHERE kind = 'capture_commission'), 0) AS commission,
-               coalesce(sum(amount) FILTER (WHERE kind = 'capture_vat'), 0) AS vat
-          FROM ledger_transfer
-         WHERE kind IN ('capture_net', 'capture_commission', 'capture_vat')
-         GROUP BY tx_id
-       ) AS posted ON posted.tx_id = capture.id
- CROSS JOIN LATERAL (
-        SELECT CASE capture.taxpayer_type
-                    WHEN 'small_scale' THEN schedule.vat_small_scale_bps ELSE schedule.vat_general_bps
-               END AS vat_bps
-       ) AS rate
- CROSS JOIN LATERAL (
-        VALUES ('gross', charge.amount::numeric, capture.gross::numeric),
-               ('sum of parts', capture.gross, capture.net + capture.commission + capture.vat),
-               ('net posted', capture.net, coalesce(posted.net, 0)),
-               ('commission posted', capture.commission, coalesce(posted.commission, 0)),
-               ('VAT posted', capture.vat, coalesce(posted.vat, 0)),
-               ('commission by the fee schedule',
-                round(capture.gross::numeric * schedule.commission_bps / 10000),
-                CASE WHEN abs(capture.commission::numeric * 10000 - capture.gross::numeric * schedule.commission_bps)
-                          < 10000
-                     THEN round(capture.gross::numeric * schedule.commission_bps / 10000)
-                     ELSE capture.commission END),
-               ('VAT by the fee schedule',
-                round(capture.gross::numeric * rate.vat_bps / (10000 + rate.vat_bps)),
-                CASE WHEN abs(capture.vat::numeric * (10000 + rate.vat_bps) - capture.gross::numeric * rate.vat_bps)
-                          < 10000 + rate.vat_bps
-                     THEN round(capture.gross::numeric * rate.vat_bps / (10000 + rate.vat_bps))
-                     ELSE capture.vat END),
-               ('for another order, vendor or in another currency', 0,
-                ((capture.order_id, capture.vendor_org_id, capture.currency)
-                 <> (charge.order_id, charge.vendor_org_id, charge.currency)
-                 OR (capture.vendor_org_id, capture.currency) <> (sale.vendor_org_id, sale.currency))::int)
-       ) AS fact (name, expected, found)
- WHERE (
-        capture.gross < 1000000000000 AND capture.gross = charge.amount
-        AND capture.gross = capture.net + capture.commission + capture.vat
-        AND (posted.net, posted.commission, posted.vat) = (capture.net, capture.commission, capture.vat)
-        AND abs(capture.commission * 10000 - capture.gross * schedule.commission_bps) < 10000
-        AND abs(capture.vat * (10000 + rate.vat_bps) - capture.gross * rate.vat_bps) < 10000 + rate.vat_bps
-        AND capture.order_id = charge.order_id AND capture.vendor_org_id = charge.vendor_org_id
-        AND capture.currency = charge.currency AND capture.vendor_org_id = sale.vendor_org_id
-        AND capture.currency = sale.currency
-       ) IS NOT TRUE
-   AND fact.expected <> fact.found
 """
 
 BATCHES = """
@@ -325,6 +268,12 @@ CHECKS = (
         _("A capture is what its charge, fee schedule and transfers say"),
         "SELECT count(*) FROM settlement_capture",
         CAPTURES,
+    ),
+    Check(
+        "volumes",
+        _("A vendor's month is the sum of its captures, each counted from where the one before ended"),
+        "SELECT count(*) FROM settlement_monthlyvolume",
+        VOLUMES,
     ),
     Check("batches", _("A batch is the sum of its lines"), "SELECT count(*) FROM settlement_settlementbatch", BATCHES),
     Check(

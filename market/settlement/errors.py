@@ -11,6 +11,14 @@ class NoFeeSchedule(BusinessError):
     title = _("No fee schedule is in force")
 
 
+class AlreadyAnnounced(BusinessError):
+    """The fee schedule is no draft any more."""
+
+    code = "already_announced"
+    status = 409
+    title = _("An announced fee schedule never changes")
+
+
 class NotCapturable(BusinessError):
     """The charge is unknown, its order not accepted, or an account missing; ``charges`` has the reason of each."""
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from accounts.states import TaxpayerType
 from market.catalog import pricing
 from market.catalog.models import Offer
 from market.catalog.selectors import offer_to_preview
@@ -60,10 +59,9 @@ def _vat(offer: Offer, total: int) -> dict[str, Any] | None:
     except NoFeeSchedule:
         return None
     taxpayer_type = offer.product.vendor_org.taxpayer_type
-    is_small = taxpayer_type == TaxpayerType.SMALL_SCALE
-    rate = schedule.vat_small_scale_bps if is_small else schedule.vat_general_bps
+    rate = schedule.vat_bps(taxpayer_type)
     return {
-        "amount": divide(total, commission_bps=0, vat_bps=rate).vat,
+        "amount": divide(total, points=0, vat_bps=rate).vat,
         "rate_bps": rate,
         "taxpayer_type": taxpayer_type,
     }

@@ -87,8 +87,8 @@ def _own(rows: QuerySet, actor: Actor) -> QuerySet:
 
 
 def fee_schedules() -> QuerySet[FeeSchedule]:
-    """Every version of the fees; they are no secret."""
-    return FeeSchedule.objects.all()
+    """Every announced version of the fees; they are no secret."""
+    return FeeSchedule.objects.filter(version__isnull=False)
 
 
 def batches_visible_to(actor: Actor) -> QuerySet[SettlementBatch]:

@@ -16,10 +16,15 @@ TABLES = {
     "paid": "SELECT subject_id FROM audit_auditevent WHERE name = 'order.paid'",
     "orders": "SELECT id, state, amount, buyer_org_id, vendor_org_id, approval_due_at, funds_due_at FROM orders_order",
     "charges": "SELECT id, order_id, amount, is_final FROM orders_charge",
-    "schedules": "SELECT id, version, commission_bps, vat_general_bps, vat_small_scale_bps, effective_from"
-    " FROM settlement_feeschedule",
-    "captures": "SELECT id, charge_id, order_id, vendor_org_id, schedule_id, taxpayer_type, gross, net, commission,"
-    " vat, captured_at FROM settlement_capture",
+    "sectors": "SELECT sale.id AS order_id, product.sector AS sector FROM orders_order AS sale"
+    " JOIN catalog_product AS product ON product.id = sale.product_id",
+    "schedules": "SELECT id, version, commission_bps, tier_volumes, tier_bps, vat_general_bps, vat_small_scale_bps,"
+    " effective_from FROM settlement_feeschedule WHERE version IS NOT NULL",
+    "overrides": "SELECT schedule_id, vendor_org_id, sector, commission_bps, tier_volumes, tier_bps"
+    " FROM settlement_feeoverride",
+    "captures": "SELECT id, charge_id, order_id, vendor_org_id, schedule_id, taxpayer_type, sector, volume_before,"
+    " gross, net, commission, vat, currency, captured_at FROM settlement_capture",
+    "volumes": "SELECT vendor_org_id, currency, month, gross FROM settlement_monthlyvolume",
     "lines": "SELECT batch_id, capture_id FROM settlement_batchline",
     "batches": "SELECT id, vendor_org_id, cutoff, order_count, gross, net, commission, vat, carried, created_at"
     " FROM settlement_settlementbatch",

@@ -1,5 +1,6 @@
 """The books kept a second time, slowly and in plain Python, from files and docs alone: docs/ledger.md for who gets
-what, docs/decisions/0010 for how an amount is divided, docs/decisions/0011 for what a batch takes.
+what, docs/decisions/0010 for how an amount is divided, docs/fees.md for the commission, docs/decisions/0011 for what a
+batch takes.
 
 Nothing of the exchange is imported. What people did and when (deposits by their evidence, orders and what became of
 them, charges, announced fees, how much was given back, payouts that left, came back or were given up) is believed; what
@@ -31,9 +32,25 @@ def cut(amount: int, exact: dict[str, Fraction]) -> dict[str, int]:
     return parts
 
 
-def division(gross: int, commission_bps: int, vat_bps: int) -> dict[str, int]:
+def numbers(text: str) -> list[int]:
+    """``{1,2}`` as PostgreSQL writes it."""
+    return [int(word) for word in text.strip("{}").split(",") if word]
+
+
+def commission(fees: dict[str, str], before: int, gross: int) -> Fraction:
+    """Of an amount that comes on top of ``before`` in its month: what lies in each tier at the tier's rate."""
+    volumes, rates = [0, *numbers(fees["tier_volumes"])], [int(fees["commission_bps"]), *numbers(fees["tier_bps"])]
+    rest, at, total = gross, before, Fraction(0)
+    while rest:
+        rate = [bps for volume, bps in zip(volumes, rates, strict=True) if volume <= at][-1]
+        piece = min([rest, *(volume - at for volume in volumes if volume > at)])
+        total += Fraction(piece * rate, 10_000)
+        rest, at = rest - piece, at + piece
+    return total
+
+
+def division(gross: int, commission: Fraction, vat_bps: int) -> dict[str, int]:
     """Commission is of the amount, VAT is what an amount including it contains, the vendor has the rest."""
-    commission = Fraction(gross * commission_bps, 10_000)
     vat = Fraction(gross * vat_bps, 10_000 + vat_bps)
     return cut(gross, {"net": gross - commission - vat, "commission": commission, "vat": vat})
 
@@ -56,6 +73,10 @@ class Books:
         self.wrong: list[str] = []
         self.accounts = {row["id"]: row for row in self.rows("accounts")}
         self.schedules = sorted(self.rows("schedules"), key=lambda row: (row["effective_from"], int(row["version"])))
+        self.overrides: dict[str, dict[str, dict[str, str]]] = defaultdict(dict)
+        for row in self.rows("overrides"):
+            self.overrides[row["schedule_id"]][row["vendor_org_id"] or row["sector"]] = row
+        self.sectors = {row["order_id"]: row["sector"] for row in self.rows("sectors")}
         self.orders = {row["id"]: row for row in self.rows("orders")}
         self.captures = {row["id"]: row for row in self.rows("captures")}
         self.charges = {row["id"]: row for row in self.rows("charges")}
@@ -64,6 +85,8 @@ class Books:
         for row in self.rows("payouts"):
             self.payouts[row["batch_id"]].append(row)
         self.bank = next(row["organization_id"] for row in self.accounts.values() if row["kind"] == "bank")
+        # capture -> what was captured for its vendor in the month before it
+        self.before: dict[str, int] = {}
         # (kind of account, whose) -> fen
         self.balances: Counter[tuple[str, str]] = Counter()
         # what it was for -> every movement: kind, from, to, fen
@@ -142,16 +165,36 @@ class Books:
         self.same("payouts of no batch", {}, dict(self.payouts))
         self.closed()
 
+    def volumes(self) -> None:
+        """The captures of a vendor's month lie end to end, and add up to the month."""
+        months: dict[tuple[str, ...], list[tuple[int, str]]] = defaultdict(list)
+        for key, capture in self.captures.items():
+            month = business_day(capture["captured_at"]).replace(day=1).isoformat()
+            months[capture["vendor_org_id"], capture["currency"], month].append((int(capture["volume_before"]), key))
+        volumes: Counter[tuple[str, ...]] = Counter()
+        for month, captures in months.items():
+            for _told, key in sorted(captures):
+                self.before[key] = volumes[month]
+                volumes[month] += int(self.captures[key]["gross"])
+        kept = {
+            (row["vendor_org_id"], row["currency"], row["month"]): int(row["gross"]) for row in self.rows("volumes")
+        }
+        self.same("volumes", dict(volumes), kept)
+
     def captured(self, capture: dict[str, str]) -> None:
-        """A charge divided, by the fees of its moment and the vendor's taxpayer type then."""
+        """A charge divided, by the fees of its moment, the volume of its month, its sector and the vendor's taxpayer
+        type then."""
         key, charge, order = capture["id"], self.charges[capture["charge_id"]], self.orders[capture["order_id"]]
+        gross, vendor, sector = int(charge["amount"]), order["vendor_org_id"], self.sectors[order["id"]]
         fees = self.schedule_at(capture["captured_at"])
-        vat_bps = fees["vat_small_scale_bps" if capture["taxpayer_type"] == "small_scale" else "vat_general_bps"]
-        gross, vendor = int(charge["amount"]), order["vendor_org_id"]
-        parts = division(gross, int(fees["commission_bps"]), int(vat_bps))
-        told = {name: int(capture[name]) for name in ("gross", *PARTS)}
-        self.same(f"capture {key}", {"gross": gross, **parts}, told)
-        self.same(f"vendor of capture {key}", (vendor, charge["order_id"]), (capture["vendor_org_id"], order["id"]))
+        special = self.overrides[fees["id"]]
+        scale = special.get(vendor) or special.get(sector) or fees
+        vat_bps = 0 if capture["taxpayer_type"] == "exempt" else int(fees[f"vat_{capture['taxpayer_type']}_bps"])
+        parts = division(gross, commission(scale, self.before[key], gross), vat_bps)
+        told = {name: int(capture[name]) for name in ("volume_before", "gross", *PARTS)}
+        self.same(f"capture {key}", {"volume_before": self.before[key], "gross": gross, **parts}, told)
+        found = (capture["vendor_org_id"], order["id"], capture["sector"])
+        self.same(f"vendor of capture {key}", (vendor, charge["order_id"], sector), found)
         self.same(f"fees of capture {key}", fees["id"], capture["schedule_id"])
         escrow = ("escrow", order["buyer_org_id"])
         self.move(order["id"], "capture_net", escrow, ("payable", vendor), parts["net"])
@@ -310,7 +353,7 @@ def business_day(moment: str) -> datetime.date:
 def disagreements(folder: Path) -> list[str]:
     """Everything in which the exchange's books and these differ."""
     books = Books(folder)
-    for part in (books.deposits, books.trades, books.diary, books.compare, books.ages):
+    for part in (books.deposits, books.trades, books.volumes, books.diary, books.compare, books.ages):
         part()
     return books.wrong
 

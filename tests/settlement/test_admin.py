@@ -65,7 +65,7 @@ class TestFeeSchedules:
         made = FeeSchedule.objects.get(version=2)
         assert made.commission_bps == 300
         assert made.effective_from.isoformat() == "2097-12-31T16:00:00+00:00"
-        proof = AuditEvent.objects.get(name="fee_schedule.created", subject_id=made.id)
+        proof = AuditEvent.objects.get(name="fee_schedule.announced", subject_id=made.id)
         assert proof.actor_user_id == market.operator.user_id
 
     def test_from_now_when_no_day_is_given(self, operator):

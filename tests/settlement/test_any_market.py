@@ -70,7 +70,8 @@ def perform(market: factories.Market, made: list, step: tuple) -> None:
     elif name == "settle":
         lives.settle()
     elif name == "fees":
-        create_fee_schedule(actor=SYSTEM, commission_bps=first, vat_general_bps=second)
+        tiers = [(first * 500, second), (first * 1_000 + 1, 0)] if first else []
+        create_fee_schedule(actor=SYSTEM, commission_bps=first, tiers=tiers, vat_general_bps=second)
 
 
 @pytest.mark.django_db

@@ -70,6 +70,8 @@ class TestCapture:
             "currency": "CNY",
             "fee_schedule_version": 1,
             "taxpayer_type": "general",
+            "sector": market.offer.product.sector,
+            "volume_before": 0,
         }
         assert (proof.buyer_org_id, proof.vendor_org_id) == (market.buyer.id, market.vendor.id)
 

@@ -32,6 +32,7 @@ ONE_OF = {
     "escrow": "SELECT id FROM ledger_account WHERE kind = 'escrow' ORDER BY id LIMIT 1",
     "deposit": "SELECT id FROM ledger_transfer WHERE kind = 'deposit' ORDER BY id LIMIT 1",
     "capture": "SELECT id FROM settlement_capture ORDER BY id LIMIT 1",
+    "volume": "SELECT id FROM settlement_monthlyvolume ORDER BY id LIMIT 1",
     "captured order": "SELECT order_id FROM settlement_capture ORDER BY id LIMIT 1",
     "unsettled captured order": (
         "SELECT order_id FROM settlement_capture c WHERE NOT EXISTS"
@@ -140,6 +141,14 @@ CORRUPTIONS = [
         " WHERE 'vendor' = ANY(capacities) AND id <> vendor_org_id LIMIT 1) WHERE id = %(id)s",
         ["captures"],
     ),
+    (
+        "volume",
+        "UPDATE settlement_capture SET volume_before = volume_before + 1"
+        " WHERE id = (SELECT c.id FROM settlement_capture c"
+        " JOIN settlement_monthlyvolume v USING (vendor_org_id) WHERE v.id = %(id)s LIMIT 1)",
+        ["volumes"],
+    ),
+    ("volume", "UPDATE settlement_monthlyvolume SET gross = gross + 1 WHERE id = %(id)s", ["volumes"]),
     (
         "captured order",
         "DELETE FROM audit_auditevent"

@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 import random
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -85,7 +86,7 @@ def test_both_tell_of_a_busy_market():
     ],
 )
 def test_the_naive_division_is_that_of_the_document(gross, commission_bps, vat_bps, parts):
-    found = naive.division(gross, commission_bps, vat_bps)
+    found = naive.division(gross, Fraction(gross * commission_bps, 10_000), vat_bps)
     assert (found["net"], found["commission"], found["vat"]) == parts
 
 
@@ -145,6 +146,8 @@ FAULTS = {
     "how long it is owed": changed_cell("ages", "0-30", more),
     "a deposit left out": dropped("deposits"),
     "the commission": changed_cell("schedules", "commission_bps", more),
+    "what was captured before": changed_cell("captures", "volume_before", more),
+    "a month's volume": changed_cell("volumes", "gross", more),
 }
 
 
@@ -284,9 +287,15 @@ def offer_of_another(chance: random.Random, number: int) -> Offer:
     vendor = factories.organization(
         Capacity.VENDOR, taxpayer_type=chance.choice(TaxpayerType.values), bank_account=account
     )
-    product = factories.product(vendor)
+    product = factories.product(vendor, sector=chance.choice("JM"))
     factories.revision(product)
     return factories.offer(product)
+
+
+def tiers_of(chance: random.Random) -> list[tuple[int, int]]:
+    """Up to three tiers that a month of this market passes through."""
+    volumes = sorted(chance.sample((50_000, 1_000_000, 7_654_321, 40_000_000, 10**9), chance.randint(0, 3)))
+    return [(volume, chance.randint(0, 2_000)) for volume in volumes]
 
 
 def is_deep(config: pytest.Config) -> bool:
@@ -332,6 +341,13 @@ def test_both_agree_over_a_large_market(request):
                 commission_bps=chance.randint(0, 3_000),
                 vat_general_bps=chance.randint(0, 1_700),
                 vat_small_scale_bps=chance.randint(0, 500),
+                tiers=tiers_of(chance),
+                special_rates=[
+                    services.SpecialRate(
+                        vendor_id=chance.choice(vendors), commission_bps=chance.randint(0, 900), tiers=tiers_of(chance)
+                    ),
+                    services.SpecialRate(sector="M", commission_bps=chance.randint(0, 900), tiers=tiers_of(chance)),
+                ][: chance.randint(0, 2)],
                 effective_from=do.now + datetime.timedelta(hours=chance.choice((1, 12, 40))),
             )
         turned = chance.choice(vendors)

@@ -70,7 +70,10 @@ class AuditedFeeScheduleAdmin(ReadFeeSchedules, WorkspaceAdmin):
 
 @admin.register(FeeSchedule, site=vendor_site)
 class PublishedFeeScheduleAdmin(EarningsMembers, ReadFeeSchedules, WorkspaceAdmin):
-    """Not scoped: every vendor pays by the same schedules."""
+    """Not scoped: every vendor pays by the same schedules. Drafts are the exchange's own business."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).filter(version__isnull=False)
 
 
 class ReadCaptures:

@@ -5,50 +5,20 @@ from django.utils.translation import pgettext_lazy
 
 from accounts.models import Organization, User
 from accounts.states import TaxpayerType
+from market.catalog.states import Sector
 from market.kernel import clock
 from market.kernel.encryption import EncryptedField, masked
 from market.kernel.identifiers import uuid7
-from market.kernel.money import BPS, CURRENCY
+from market.kernel.money import CURRENCY
 from market.orders.models import Charge, Order
+from market.settlement.models.fees import FeeSchedule
 from market.settlement.states import PayoutHold, PayoutState
 
 
-class FeeSchedule(models.Model):
-    """WHY: the price of the exchange's own service, versioned: a capture names the version it was computed by.
-
-    ``commission_bps`` is of the order's amount; the VAT rates are of the amount without VAT, which the amount
-    includes (``division.divide``). Append-only; in force is the schedule whose ``effective_from`` came last, the
-    higher version of two that began together.
-    """
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    version = models.PositiveIntegerField(_("version"), unique=True)
-    commission_bps = models.PositiveIntegerField(_("commission (bps)"))
-    vat_general_bps = models.PositiveIntegerField(_("VAT, general taxpayer (bps)"), default=600)
-    vat_small_scale_bps = models.PositiveIntegerField(_("VAT, small-scale taxpayer (bps)"), default=100)
-    effective_from = models.DateTimeField(_("effective from"))
-    created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
-
-    class Meta:
-        verbose_name = _("fee schedule")
-        verbose_name_plural = _("fee schedules")
-        ordering = ("-version",)
-        constraints = [
-            models.CheckConstraint(
-                name="fee_schedule_leaves_something",
-                condition=Q(commission_bps__lte=BPS - F("vat_general_bps"))
-                & Q(commission_bps__lte=BPS - F("vat_small_scale_bps")),
-                violation_error_message=_("Commission and VAT together leave the vendor less than nothing."),
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"v{self.version}"
-
-
 class Capture(models.Model):
-    """WHY: how the money of one charge was divided, fixed for ever with what divided it: the schedule's version and
-    the vendor's taxpayer type on that day. Its transfers have its key as their ``tx_id``.
+    """WHY: how the money of one charge was divided, fixed for ever with what divided it: the schedule's version, the
+    vendor's taxpayer type and the product's sector on that day, and ``volume_before``, what had been captured for the
+    vendor in that month before it. Its transfers have its key as their ``tx_id``.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -57,6 +27,8 @@ class Capture(models.Model):
     vendor_org = models.ForeignKey(Organization, models.PROTECT, related_name="captures", verbose_name=_("vendor"))
     schedule = models.ForeignKey(FeeSchedule, models.PROTECT, related_name="captures", verbose_name=_("fee schedule"))
     taxpayer_type = models.CharField(_("taxpayer type"), max_length=16, choices=TaxpayerType)
+    sector = models.CharField(_("sector"), max_length=1, choices=Sector)
+    volume_before = models.BigIntegerField(_("captured before in the month (fen)"))
     gross = models.BigIntegerField(_("gross (fen)"))
     net = models.BigIntegerField(_("net (fen)"))
     commission = models.BigIntegerField(_("commission (fen)"))
@@ -73,6 +45,7 @@ class Capture(models.Model):
                 name="capture_parts_sum_to_gross",
                 condition=Q(gross=F("net") + F("commission") + F("vat"), net__gte=0, commission__gte=0, vat__gte=0),
             ),
+            models.CheckConstraint(name="capture_counts_from_nothing", condition=Q(volume_before__gte=0)),
         ]
         indexes = [models.Index(fields=["vendor_org", "captured_at"], name="capture_of_vendor")]
 

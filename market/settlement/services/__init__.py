@@ -12,7 +12,13 @@ from market.settlement.services.closing import (
     day_to_close,
     perform_close,
 )
-from market.settlement.services.fees import create_fee_schedule
+from market.settlement.services.fees import (
+    SpecialRate,
+    announce_fee_schedule,
+    create_fee_schedule,
+    discard_fee_draft,
+    save_fee_draft,
+)
 from market.settlement.services.payouts import bounce_payout, confirm_payout, send_payout, void_payout
 from market.settlement.services.refunds import refund_captured, repay_receivables
 from market.settlement.services.run import SettlementRun, ask_for_run, cutoff_due, perform_run, run_settlement
@@ -23,6 +29,8 @@ __all__ = [
     "release_payout",
     "Reconciliation",
     "SettlementRun",
+    "SpecialRate",
+    "announce_fee_schedule",
     "ask_for_check",
     "ask_for_close",
     "ask_for_run",
@@ -35,6 +43,7 @@ __all__ = [
     "create_fee_schedule",
     "cutoff_due",
     "day_to_close",
+    "discard_fee_draft",
     "explain_stop",
     "lift_stop",
     "perform_close",
@@ -43,6 +52,7 @@ __all__ = [
     "refund_captured",
     "repay_receivables",
     "run_settlement",
+    "save_fee_draft",
     "send_payout",
     "void_payout",
 ]

@@ -35,10 +35,12 @@ def capture_many(*, charge_ids: Sequence[uuid.UUID]) -> int:
 
 def _capture(charge_ids: Sequence[uuid.UUID]) -> int:
     proof, parameters = events_of_set("order.captured", actor=SYSTEM, subject_type="order", source="fact")
+    at = clock.now()
+    parameters |= {"charges": list(charge_ids), "at": at, "month": clock.business_date(at).replace(day=1)}
     # No savepoint inside a caller's transaction: what the database refuses fails the caller, and saves it two trips.
     with posting(), transaction.atomic(savepoint=False):
         with connection.cursor() as cursor:
-            cursor.execute(capture_statement(proof), parameters | {"charges": list(charge_ids), "at": clock.now()})
+            cursor.execute(capture_statement(proof), parameters)
             divided, free, problems = cursor.fetchone()
         problems = json.loads(problems)
         if free and not problems:
