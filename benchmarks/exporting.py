@@ -2,7 +2,6 @@
 
 import csv
 import json
-import resource
 import sys
 import time
 
@@ -16,6 +15,7 @@ from django.core.files.storage import storages  # noqa: E402
 from django.db import connection  # noqa: E402
 
 from accounts.models import Membership  # noqa: E402
+from benchmarks.processes import peak_mib  # noqa: E402
 from market.kernel.actors import Actor  # noqa: E402
 from market.orders.models import Order  # noqa: E402
 from market.outbox import services as outbox  # noqa: E402
@@ -77,7 +77,7 @@ def export(rows: int, **parameters: str) -> dict:
     if report.totals.get("rows") != rows:
         raise SystemExit(f"{report.state} {report.failure_reason} {report.totals}")
     storages["reports"].delete(report.storage_name)
-    return {"seconds": seconds, "bytes": report.bytes} | peak()
+    return {"seconds": seconds, "bytes": report.bytes, "peak_mib": peak_mib()}
 
 
 def many(rows: int) -> dict:
@@ -111,7 +111,7 @@ def naive(rows: int) -> dict:
     storages["reports"].delete("naive.csv")
     if written != rows:
         raise SystemExit(f"{written} rows")
-    return {"seconds": time.monotonic() - started} | peak()
+    return {"seconds": time.monotonic() - started, "peak_mib": peak_mib()}
 
 
 def dashboards() -> dict:
@@ -131,11 +131,6 @@ def milliseconds(workspace: Workspace, actor: Actor) -> int:
     started = time.monotonic()
     dashboard.figures(workspace, actor)
     return round(1000 * (time.monotonic() - started))
-
-
-def peak() -> dict:
-    """The most memory this process has had, in MiB."""
-    return {"peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
 if __name__ == "__main__":

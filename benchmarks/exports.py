@@ -4,11 +4,7 @@ The obvious way is a server-side cursor over the same SELECT, its rows written b
 from a process of its own, so that one's memory is not counted as another's.
 """
 
-import json
-import subprocess
-import sys
-
-from benchmarks import results
+from benchmarks import processes, results
 from benchmarks.orders import production_environment, scratch_database
 
 MANY, FEW = 1_000_000, 10_000
@@ -21,11 +17,13 @@ def run(seconds: int) -> None:
     facts = results.machine()
     with scratch_database("qianshu_bench_exports") as url:
         environment = production_environment(url)
-        ask(environment, "load", MANY, FEW)
-        many, few, naive = (
-            ask(environment, how, rows) for how, rows in (("many", MANY), ("few", FEW), ("naive", MANY))
-        )
-        pages = ask(environment, "dashboards")
+
+        def ask(*arguments: object) -> dict:
+            return processes.ask("benchmarks.exporting", environment, *arguments)
+
+        ask("load", MANY, FEW)
+        many, few, naive = ask("many", MANY), ask("few", FEW), ask("naive", MANY)
+        pages = ask("dashboards")
     facts |= {"file_mib": many["bytes"] // 2**20, "seconds": many["seconds"], "peak_mib": many["peak_mib"]}
     facts |= {"first_page_ms": pages}
     results.write(
@@ -45,17 +43,3 @@ def run(seconds: int) -> None:
         ],
         facts,
     )
-
-
-def ask(environment: dict[str, str], *arguments: object) -> dict:
-    """What ``benchmarks.exporting`` says."""
-    return ask_module("benchmarks.exporting", environment, *arguments)
-
-
-def ask_module(module: str, environment: dict[str, str], *arguments: object) -> dict:
-    """What a process of that module says in the end, as JSON."""
-    command = [sys.executable, "-m", module, *map(str, arguments)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    return json.loads(done.stdout.splitlines()[-1])

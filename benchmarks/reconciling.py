@@ -128,9 +128,9 @@ SELECT settlement_uuid7(), plan.capture, debit.id, credit.id, leg.part, 'CNY', l
 """
 SETTLED = """
 INSERT INTO settlement_settlementbatch (id, vendor_org_id, currency, cutoff, order_count, gross, net, commission, vat,
-                                        created_at)
+                                        carried, created_at)
 SELECT settlement_uuid7(), vendor_org_id, 'CNY', cutoff, count(*), sum(gross), sum(net), sum(commission), sum(vat),
-       cutoff + interval '1 hour'
+       0, cutoff + interval '1 hour'
   FROM (
         SELECT capture.*, %(first)s + (plan.day + 2) * interval '1 day' AS cutoff
           FROM settlement_capture AS capture JOIN plan ON plan.id = capture.order_id

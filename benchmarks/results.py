@@ -14,7 +14,8 @@ FOLDER = Path(__file__).with_name("results")
 class Measure:
     """One figure beside its yardstick.
 
-    ``goal`` is the least ``ratio`` (value / yardstick) that satisfies, or with ``is_ceiling`` the greatest.
+    ``goal`` is the least ``ratio`` (value / yardstick) that satisfies, or with ``is_ceiling`` the greatest; without one
+    the figure is only reported.
     """
 
     name: str
@@ -22,7 +23,7 @@ class Measure:
     unit: str
     yardstick: str
     yardstick_value: float
-    goal: float
+    goal: float | None = None
     is_ceiling: bool = False
 
     @property
@@ -30,7 +31,9 @@ class Measure:
         return self.value / self.yardstick_value
 
     @property
-    def met(self) -> bool:
+    def met(self) -> bool | None:
+        if self.goal is None:
+            return None
         return self.ratio <= self.goal if self.is_ceiling else self.ratio >= self.goal
 
 
@@ -78,9 +81,9 @@ def write(name: str, measures: list[Measure], facts: dict[str, object]) -> None:
     path = FOLDER / f"{name}.json"
     path.write_text(json.dumps(rows, ensure_ascii=False, indent=2) + "\n")
     for row in rows:
-        verdict = "met" if row["met"] else "NOT MET"
+        verdict = {True: f"goal {row['goal']}, met", False: f"goal {row['goal']}, NOT MET", None: "no goal"}
         print(
             f"{row['name']}: {row['value']} {row['unit']}; {row['yardstick']}: {row['yardstick_value']}; "
-            f"ratio {row['ratio']} (goal {row['goal']}, {verdict})"
+            f"ratio {row['ratio']} ({verdict[row['met']]})"
         )
     print(f"written to {path}")

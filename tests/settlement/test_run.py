@@ -23,8 +23,8 @@ from market.outbox import services as outbox
 from market.outbox.models import Job
 from market.outbox.states import JobState
 from market.settlement import jobs, tasks
-from market.settlement.models import BatchLine, Payout, SettlementBatch
-from market.settlement.services import ask_for_run, cutoff_due, run_settlement
+from market.settlement.models import BatchLine, Capture, Payout, SettlementBatch
+from market.settlement.services import ask_for_run, capture_due, cutoff_due, reconcile, run_settlement
 from market.settlement.states import PayoutHold, PayoutState
 from tests import factories
 from tests.settlement.trades import accepted_orders, capture_orders, collected, market_with_fees
@@ -339,6 +339,34 @@ class TestCommand:
         assert "1 orders in 1 batches, 89.34 yuan to vendors; 1 payouts sent, 0 waiting" in capsys.readouterr().out
         call_command("settle")
         assert "Nothing new" in capsys.readouterr().out
+
+    def test_killed_on_the_way_it_goes_on_where_it_was(self, capsys, monkeypatch):
+        """Killed in the captures, then in the run: begun again, it comes to what would have come of it at once."""
+        monkeypatch.setattr("market.settlement.services.backlog.CHUNK", 2)
+        monkeypatch.setattr("market.settlement.services.run.SLICE_VENDORS", 1)
+        market = market_with_fees()
+        for _number in range(3):
+            accepted_orders(market, [100, 200, 0], offer=other_vendor())
+        assert capture_orders(list(Order.objects.filter(amount=100).values_list("id", flat=True))[:1]) == 1
+
+        def killed(step):
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            capture_due(progress=killed)
+        assert Capture.objects.count() == 3
+        assert capture_due() == 3
+        with pytest.raises(KeyboardInterrupt):
+            run_settlement(actor=SYSTEM, cutoff=clock.now(), progress=killed)
+        assert SettlementBatch.objects.count() == 1
+        with clock.frozen_at(clock.now() + DAY):
+            call_command("settle", "--capture", "--cutoff", clock.business_date().isoformat())
+        said = capsys.readouterr().out
+        assert "Captured 0 charges" in said
+        assert "4 orders settled in 2 batches" in said
+        assert list(SettlementBatch.objects.values_list("order_count", "gross")) == [(2, 300)] * 3
+        assert Payout.objects.count() == 3
+        assert reconcile().is_clean
 
     def test_a_day_of_ones_own(self):
         market = market_with_fees()

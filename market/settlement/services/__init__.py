@@ -4,6 +4,7 @@ from market.settlement.services.approvals import approve_payout, release_payout
 from market.settlement.services.bank_answers import confirm_payouts
 from market.settlement.services.books import Reconciliation, reconcile
 from market.settlement.services.capture import capture_many
+from market.settlement.services.backlog import capture_due
 from market.settlement.services.closing import (
     ask_for_check,
     ask_for_close,
@@ -35,6 +36,7 @@ __all__ = [
     "ask_for_close",
     "ask_for_run",
     "bounce_payout",
+    "capture_due",
     "capture_many",
     "check_books",
     "close_day",

@@ -129,14 +129,18 @@ def cutoff_due() -> datetime.datetime:
 
 
 def run_settlement(
-    *, actor: Actor, cutoff: datetime.datetime, heartbeat: Callable[[], object] = lambda: None
+    *,
+    actor: Actor,
+    cutoff: datetime.datetime,
+    heartbeat: Callable[[], object] = lambda: None,
+    progress: Callable[["SettlementRun"], object] = lambda done: None,
 ) -> SettlementRun:
     """Settle everything captured before ``cutoff`` that is in no batch yet: one batch a vendor and currency.
 
     Each batch gets its lines, its evidence and a payout, which is sent at once unless the vendor has no bank account
     or is not verified (it then waits and says why); the orders whose last charge it pays are settled. Vendors are taken
-    a slice a transaction, ``heartbeat`` is called before each: a run that dies is finished by the next one. Again, or
-    twice at once, with the same cutoff: nothing new.
+    a slice a transaction, ``heartbeat`` is called before each and ``progress`` told after each what is done so far: a
+    run that dies is finished by the next one. Again, or twice at once, with the same cutoff: nothing new.
 
     Raises ``PayoutsStopped`` while the books do not add up, ``InvalidInput`` for a cutoff that has not come yet,
     ``Forbidden``.
@@ -153,6 +157,7 @@ def run_settlement(
             lock_payables(vendor_ids)
             repay_receivables(vendor_ids=vendor_ids)
             done += _settle(actor, cutoff, vendor_ids)
+        progress(done)
     return done
 
 
