@@ -1,10 +1,12 @@
 """python -m benchmarks.reconciling HOW [ORDERS]: one process of the measurement of reconciliation; prints JSON."""
 
 import datetime
+import functools
 import json
-import resource
 import sys
 import time
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import django
 from django.core.management import call_command
@@ -13,9 +15,12 @@ django.setup()
 
 from django.db import connection  # noqa: E402  (models exist only now)
 
+from benchmarks.copies import at_once, insert_copies, triggers_asleep  # noqa: E402
+from benchmarks.processes import peak_mib  # noqa: E402
 from market.kernel import clock  # noqa: E402
-from market.ledger.models import Transfer  # noqa: E402
+from market.ledger.models import Account, Transfer  # noqa: E402
 from market.ledger.services import close_books  # noqa: E402
+from market.orders.models import Order  # noqa: E402
 from market.settlement.services import books  # noqa: E402
 from tests import factories, trades  # noqa: E402
 
@@ -29,11 +34,11 @@ SELECT n, n %% %(vendors)s + 1 AS vendor, (n * 48271::bigint) %% %(buyers)s + 1 
        10600 * (1 + n * 7919::bigint %% 97) AS amount, n * %(days)s / (%(orders)s + 1) AS day,
        CASE WHEN n %% 20 = 0 THEN 'cancelled' WHEN n %% 50 = 1 THEN 'paid'
             WHEN n * %(days)s / (%(orders)s + 1) = %(days)s - 1 THEN 'accepted' ELSE 'settled' END AS state,
-       settlement_uuid7() AS id, settlement_uuid7() AS charge, settlement_uuid7() AS capture,
+       audit_uuid7() AS id, audit_uuid7() AS charge, audit_uuid7() AS capture,
        %(first)s + (n * %(days)s / (%(orders)s + 1)) * interval '1 day' + n %% 80000 * interval '1 second' AS at
   FROM generate_series(1, %(orders)s) AS n;
 CREATE UNLOGGED TABLE party AS
-SELECT kind, n, settlement_uuid7() AS id
+SELECT kind, n, audit_uuid7() AS id
   FROM (VALUES ('vendor', %(vendors)s), ('buyer', %(buyers)s)) AS kinds (kind, most), generate_series(1, most) AS n;
 ANALYZE plan, party;
 INSERT INTO accounts_organization
@@ -49,65 +54,64 @@ SELECT made.*
   JOIN ledger_account AS model
     ON model.organization_id = CASE party.kind WHEN 'vendor' THEN %(vendor)s ELSE %(buyer)s END,
        jsonb_populate_record(model, jsonb_build_object(
-           'id', settlement_uuid7(), 'organization_id', party.id, 'balance', 0 * model.balance,
+           'id', audit_uuid7(), 'organization_id', party.id, 'balance', 0 * model.balance,
            'remittance_code', CASE model.kind WHEN 'wallet' THEN 'B' || lpad(party.n::text, 10, '0') END)) AS made;
 CREATE UNLOGGED TABLE place AS
 SELECT party.kind AS party, party.n, account.kind, account.id, account.organization_id AS organization
   FROM party JOIN ledger_account AS account ON account.organization_id = party.id;
 ANALYZE place
 """
-ROWS = """
-INSERT INTO orders_order
-SELECT made.*
-  FROM plan
+PARTIES = """plan
   JOIN party AS buyer ON (buyer.kind, buyer.n) = ('buyer', plan.buyer)
-  JOIN party AS vendor ON (vendor.kind, vendor.n) = ('vendor', plan.vendor)
-  JOIN orders_order AS model ON model.id = %(order)s,
-       jsonb_populate_record(model, jsonb_build_object(
-           'id', plan.id, 'number', 'QSR' || plan.n, 'client_reference', 'R-' || plan.n, 'amount', plan.amount,
-           'state', plan.state, 'buyer_org_id', buyer.id, 'vendor_org_id', vendor.id, 'placed_at', plan.at)) AS made;
-INSERT INTO orders_charge
-SELECT made.*
-  FROM plan
-  JOIN party AS vendor ON (vendor.kind, vendor.n) = ('vendor', plan.vendor)
-  JOIN orders_charge AS model ON model.order_id = %(order)s,
-       jsonb_populate_record(model, jsonb_build_object(
-           'id', plan.charge, 'order_id', plan.id, 'vendor_org_id', vendor.id, 'amount', plan.amount)) AS made
- WHERE plan.state IN ('accepted', 'settled');
-INSERT INTO settlement_capture
-SELECT made.*
-  FROM (
-        SELECT *, sum(amount) OVER (
-                   PARTITION BY vendor, date_trunc('month', (at + interval '1 hour') AT TIME ZONE 'Asia/Shanghai')
-                   ORDER BY n) - amount AS volume_before
-          FROM plan
-         WHERE state IN ('accepted', 'settled')
-       ) AS plan
-  JOIN party AS vendor ON (vendor.kind, vendor.n) = ('vendor', plan.vendor)
-  JOIN settlement_capture AS model ON model.order_id = %(order)s,
-       jsonb_populate_record(model, jsonb_build_object(
-           'id', plan.capture, 'charge_id', plan.charge, 'order_id', plan.id, 'vendor_org_id', vendor.id,
-           'gross', plan.amount, 'commission', plan.amount / 20, 'vat', plan.amount / 106 * 6,
-           'net', plan.amount - plan.amount / 20 - plan.amount / 106 * 6, 'volume_before', plan.volume_before,
-           'captured_at', plan.at + interval '1 hour')) AS made;
-INSERT INTO settlement_monthlyvolume (id, vendor_org_id, currency, month, gross)
-SELECT settlement_uuid7(), capture.vendor_org_id, 'CNY',
-       date_trunc('month', captured_at AT TIME ZONE 'Asia/Shanghai')::date, sum(gross)
-  FROM settlement_capture AS capture
-  JOIN party ON party.id = capture.vendor_org_id
- GROUP BY 2, 4;
+  JOIN party AS vendor ON (vendor.kind, vendor.n) = ('vendor', plan.vendor)"""
+CHARGED = f"{PARTIES} WHERE plan.state IN ('accepted', 'settled')"
+# A capture's volume before it: what its vendor had captured in that month.
+CAPTURED = """(
+    SELECT *, sum(amount) OVER (
+               PARTITION BY vendor, date_trunc('month', (at + interval '1 hour') AT TIME ZONE 'Asia/Shanghai')
+               ORDER BY n) - amount AS volume_before
+      FROM plan
+     WHERE state IN ('accepted', 'settled')
+) AS plan
+  JOIN party AS vendor ON (vendor.kind, vendor.n) = ('vendor', plan.vendor)"""
+ORDER = {
+    "id": "plan.id",
+    "number": "'QSR' || plan.n",
+    "client_reference": "'R-' || plan.n",
+    "amount": "plan.amount",
+    "state": "plan.state",
+    "buyer_org_id": "buyer.id",
+    "vendor_org_id": "vendor.id",
+    "placed_at": "plan.at",
+}
+CHARGE = {"id": "plan.charge", "order_id": "plan.id", "vendor_org_id": "vendor.id", "amount": "plan.amount"}
+CAPTURE = {
+    "id": "plan.capture",
+    "charge_id": "plan.charge",
+    "order_id": "plan.id",
+    "vendor_org_id": "vendor.id",
+    "gross": "plan.amount",
+    "commission": "plan.amount / 20",
+    "vat": "plan.amount / 106 * 6",
+    "net": "plan.amount - plan.amount / 20 - plan.amount / 106 * 6",
+    "volume_before": "plan.volume_before",
+    "captured_at": "plan.at + interval '1 hour'",
+}
+EVENTS = """
 INSERT INTO audit_auditevent (id, name, occurred_at, actor_role, actor_label, subject_type, subject_id, payload,
                               request_id)
-SELECT settlement_uuid7(), event.name, plan.at, '', 'system', 'order', plan.id, event.payload, ''
+SELECT audit_uuid7(), event.name, plan.at, '', 'system', 'order', plan.id, event.payload, ''
   FROM plan,
        LATERAL (VALUES ('order.placed', jsonb_build_object('amount', amount)),
                        ('order.captured', jsonb_build_object(
                            'gross', amount, 'net', amount - amount / 20 - amount / 106 * 6,
                            'commission', amount / 20, 'vat', amount / 106 * 6))) AS event (name, payload)
- WHERE event.name = 'order.placed' OR state IN ('accepted', 'settled');
+ WHERE event.name = 'order.placed' OR state IN ('accepted', 'settled')
+"""
+TRANSFERS = """
 INSERT INTO ledger_transfer (id, tx_id, debit_account_id, credit_account_id, amount, currency, kind, subject_type,
                              subject_id, business_key, posted_at)
-SELECT settlement_uuid7(), plan.capture, debit.id, credit.id, leg.part, 'CNY', leg.kind, 'order', plan.id,
+SELECT audit_uuid7(), plan.capture, debit.id, credit.id, leg.part, 'CNY', leg.kind, 'order', plan.id,
        'order:' || plan.id || leg.key, plan.at + leg.later
   FROM plan,
        LATERAL (
@@ -127,9 +131,15 @@ SELECT settlement_uuid7(), plan.capture, debit.id, credit.id, leg.part, 'CNY', l
             ELSE state IN ('accepted', 'settled') END
 """
 SETTLED = """
+INSERT INTO settlement_monthlyvolume (id, vendor_org_id, currency, month, gross)
+SELECT audit_uuid7(), capture.vendor_org_id, 'CNY',
+       date_trunc('month', captured_at AT TIME ZONE 'Asia/Shanghai')::date, sum(gross)
+  FROM settlement_capture AS capture
+  JOIN party ON party.id = capture.vendor_org_id
+ GROUP BY 2, 4;
 INSERT INTO settlement_settlementbatch (id, vendor_org_id, currency, cutoff, order_count, gross, net, commission, vat,
                                         carried, created_at)
-SELECT settlement_uuid7(), vendor_org_id, 'CNY', cutoff, count(*), sum(gross), sum(net), sum(commission), sum(vat),
+SELECT audit_uuid7(), vendor_org_id, 'CNY', cutoff, count(*), sum(gross), sum(net), sum(commission), sum(vat),
        0, cutoff + interval '1 hour'
   FROM (
         SELECT capture.*, %(first)s + (plan.day + 2) * interval '1 day' AS cutoff
@@ -137,8 +147,9 @@ SELECT settlement_uuid7(), vendor_org_id, 'CNY', cutoff, count(*), sum(gross), s
          WHERE plan.state = 'settled'
        ) AS due
  GROUP BY vendor_org_id, cutoff;
+ANALYZE settlement_settlementbatch;
 INSERT INTO settlement_batchline (id, batch_id, capture_id, vendor_org_id)
-SELECT settlement_uuid7(), batch.id, capture.id, capture.vendor_org_id
+SELECT audit_uuid7(), batch.id, capture.id, capture.vendor_org_id
   FROM settlement_capture AS capture
   JOIN plan ON plan.id = capture.order_id
   JOIN settlement_settlementbatch AS batch
@@ -151,26 +162,26 @@ SELECT made.*
   JOIN settlement_payout AS model ON model.vendor_org_id = %(vendor)s
   JOIN party ON party.id = batch.vendor_org_id,
        jsonb_populate_record(model, jsonb_build_object(
-           'id', settlement_uuid7(), 'batch_id', batch.id, 'vendor_org_id', batch.vendor_org_id, 'amount', batch.net,
+           'id', audit_uuid7(), 'batch_id', batch.id, 'vendor_org_id', batch.vendor_org_id, 'amount', batch.net,
            'reference', 'QSB' || left(replace(batch.id::text, '-', ''), 32), 'sent_at', batch.created_at,
            'created_at', batch.created_at)) AS made;
 INSERT INTO ledger_transfer (id, tx_id, debit_account_id, credit_account_id, amount, currency, kind, subject_type,
                              subject_id, business_key, posted_at)
-SELECT settlement_uuid7(), payout.id, payable.id, %(bank)s, payout.amount, 'CNY', 'payout', 'payout', payout.id,
+SELECT audit_uuid7(), payout.id, payable.id, %(bank)s, payout.amount, 'CNY', 'payout', 'payout', payout.id,
        'payout:' || payout.id || ':sent', payout.sent_at
   FROM settlement_payout AS payout
   JOIN place AS payable ON payable.organization = payout.vendor_org_id AND payable.kind = 'payable';
 WITH made AS (
     INSERT INTO ledger_transfer (id, tx_id, debit_account_id, credit_account_id, amount, currency, kind, subject_type,
                                  subject_id, business_key, posted_at)
-    SELECT settlement_uuid7(), settlement_uuid7(), %(bank)s, id, 1000000000000, 'CNY', 'deposit', 'deposit',
-           settlement_uuid7(), 'deposit:R-' || n, %(first)s
+    SELECT audit_uuid7(), audit_uuid7(), %(bank)s, id, 1000000000000, 'CNY', 'deposit', 'deposit',
+           audit_uuid7(), 'deposit:R-' || n, %(first)s
       FROM place WHERE kind = 'wallet'
     RETURNING id, amount
 )
 INSERT INTO audit_auditevent (id, name, occurred_at, actor_role, actor_label, subject_type, subject_id, payload,
                               request_id)
-SELECT settlement_uuid7(), 'deposit.confirmed', %(first)s, '', 'system', 'transfer', id,
+SELECT audit_uuid7(), 'deposit.confirmed', %(first)s, '', 'system', 'transfer', id,
        jsonb_build_object('amount', amount), ''
   FROM made;
 UPDATE ledger_account AS account SET balance = moved.amount
@@ -188,41 +199,66 @@ SELECT format('DROP INDEX %I', indexrelid::regclass), pg_get_indexdef(indexrelid
   FROM pg_index
  WHERE indrelid = ANY('{ledger_transfer,orders_order,audit_auditevent,settlement_capture,orders_charge}'::regclass[])
    AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+ ORDER BY pg_relation_size(indrelid) DESC
 """
 
 
 def load(orders: int) -> dict:
     """One whole trade through the services, and that many more like it by SQL, with every trigger asleep."""
+    began = time.monotonic()
     call_command("migrate", verbosity=0)
     market = factories.market()
     order = trades.whole_trade(market)
     first = clock.business_midnight(clock.business_date()) - datetime.timedelta(days=DAYS)
     values = {"orders": orders, "vendors": VENDORS, "buyers": BUYERS, "days": DAYS, "first": first}
-    values |= {"vendor": market.vendor.id, "buyer": market.buyer.id, "order": order.id}
+    values |= {"vendor": market.vendor.id, "buyer": market.buyer.id, "bank": Account.objects.get(kind="bank").id}
     with connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM ledger_account WHERE kind = 'bank'")
-        values["bank"] = cursor.fetchone()[0]
-        cursor.execute("SET session_replication_role = replica")
         cursor.execute(INDEXES)
         indexes = cursor.fetchall()
-        for drop, _create in indexes:
-            cursor.execute(drop)
-        for script in (PLAN, ROWS, SETTLED):
-            for statement in script.split(";\n"):
-                progress(statement.strip().splitlines()[0])
-                cursor.execute(statement, {name: values[name] for name in values if f"%({name})s" in statement} or None)
-            cursor.execute("ANALYZE")
-        for _drop, create in indexes:
-            cursor.execute(create)
-        cursor.execute("SET session_replication_role = DEFAULT")
-        cursor.execute("VACUUM ANALYZE")
+    perform([drop for drop, _create in indexes])
+    perform(PLAN.split(";\n"), values)
+    at_once(
+        functools.partial(perform, [TRANSFERS]),
+        functools.partial(copy_orders, order),
+        functools.partial(perform, [EVENTS]),
+    )
+    perform(["ANALYZE", *SETTLED.split(";\n")], values)
+    creates = [create for _drop, create in indexes]
+    at_once(functools.partial(perform, creates[::2]), functools.partial(perform, creates[1::2]))
+    perform(["VACUUM ANALYZE"])
+    took = {"load_seconds": round(time.monotonic() - began, 1)}
+    return took | {"transfers": Transfer.objects.count(), "close_seconds": close_days()}
+
+
+def copy_orders(order: Order) -> None:
+    """The orders of the plan, with their charges and captures."""
+    with triggers_asleep():
+        for table, like, source, changed in (
+            ("orders_order", order, PARTIES, ORDER),
+            ("orders_charge", order.charges.get(), CHARGED, CHARGE),
+            ("settlement_capture", order.captures.get(), CAPTURED, CAPTURE),
+        ):
+            progress(f"copies into {table}")
+            insert_copies(table, like.id, source, changed)
+
+
+def perform(statements: Sequence[str], values: Mapping[str, object] = MappingProxyType({})) -> None:
+    """Each statement by itself, with those of the values that it names."""
+    with triggers_asleep(), connection.cursor() as cursor:
+        cursor.execute("SET maintenance_work_mem = '256MB'")
+        for statement in statements:
+            progress(statement.strip().splitlines()[0])
+            cursor.execute(statement, {name: values[name] for name in values if f"%({name})s" in statement} or None)
+
+
+def close_days() -> float:
+    """A month of days closed, a day after the other; seconds for one."""
     progress("closing days")
     began = time.monotonic()
     today = clock.business_date()
     for days in range(DAYS, 0, -1):
         close_books(through=today - datetime.timedelta(days=days))
-    seconds = time.monotonic() - began
-    return {"transfers": Transfer.objects.count(), "close_seconds": round(seconds / DAYS, 2)}
+    return round((time.monotonic() - began) / DAYS, 2)
 
 
 def progress(what: str) -> None:
@@ -252,8 +288,7 @@ def measure() -> dict:
     seconds = time.monotonic() - began
     if not report.is_clean:
         raise SystemExit(str([finding.drift[:2] for finding in report.findings if finding.drifted]))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": round(seconds, 2), "scan_seconds": round(scan, 2), "checks": took, "peak_mib": peak}
+    return {"seconds": round(seconds, 2), "scan_seconds": round(scan, 2), "checks": took, "peak_mib": peak_mib()}
 
 
 if __name__ == "__main__":

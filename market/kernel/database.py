@@ -1,8 +1,10 @@
 """Few round trips: many inserts in one statement, and a state change as one compare-and-set."""
 
+import collections
 import contextlib
 import functools
 import itertools
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -20,20 +22,63 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 @contextlib.contextmanager
-def one_moment(*, read_only: bool = True) -> Iterator[None]:
+def one_moment(*, read_only: bool = True) -> Iterator[bool]:
     """Let every query of the block see the database as it was at one moment: a repeatable-read transaction, in which
     nothing can be written unless ``read_only`` is False.
 
-    Inside a caller's transaction they see what that sees.
+    Inside a caller's transaction they see what that sees; the block is told by False.
     """
     if connection.in_atomic_block:
-        yield
+        yield False
         return
     with transaction.atomic():
         with connection.cursor() as cursor:
             mode = "READ ONLY" if read_only else "READ WRITE"
             cursor.execute(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, {mode}")
-        yield
+        yield True
+
+
+def side_by_side(works: Iterable[Callable[[], Any]], *, connections: int) -> None:
+    """Do ``works``, which only read, on so many connections that all see the same moment: what had been committed when
+    the caller's transaction (``one_moment``) began to look.
+
+    A work is taken by whichever connection is free. Raises what the first work raised that failed; then those that had
+    not begun are left.
+    """
+    left = collections.deque(works)
+    failed: list[BaseException] = []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_export_snapshot()")
+        (moment,) = cursor.fetchone()
+
+    def work_off() -> None:
+        with contextlib.suppress(IndexError):
+            while not failed:
+                left.popleft()()
+
+    def work_elsewhere() -> None:
+        try:
+            with one_moment(), connection.cursor() as cursor:
+                cursor.execute(f"SET TRANSACTION SNAPSHOT '{moment}'")
+                work_off()
+        except BaseException as failure:  # a thread has nobody else to tell
+            failed.append(failure)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work_elsewhere) for _number in range(connections - 1)]
+    for thread in threads:
+        thread.start()
+    try:
+        work_off()
+    except BaseException as failure:
+        failed.append(failure)
+        raise
+    finally:
+        for thread in threads:
+            thread.join()
+    if failed:
+        raise failed[0]
 
 
 def new_row(model: type[Row], **values: Any) -> Row:

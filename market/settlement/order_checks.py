@@ -45,7 +45,9 @@ SELECT 'order', coalesce(sale.id, moved.order_id)::text, coalesce(sale.number, '
   JOIN catalog_offer AS offer ON offer.id = sale.offer_id
   FULL JOIN (
         SELECT subject_id AS order_id,
-               coalesce(sum(amount) FILTER (WHERE business_key = 'order:' || subject_id || ':escrow'), 0) AS placed,
+               coalesce(
+                   sum(amount) FILTER (WHERE kind = 'escrow' AND business_key = 'order:' || subject_id || ':escrow'), 0
+               ) AS placed,
                coalesce(sum(amount) FILTER (WHERE kind = 'escrow'), 0) AS escrowed,
                coalesce(sum(amount) FILTER (WHERE kind = 'release'), 0) AS released,
                coalesce(sum(amount) FILTER (WHERE kind IN ('capture_net', 'capture_commission', 'capture_vat')), 0)

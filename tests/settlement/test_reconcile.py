@@ -108,6 +108,18 @@ class TestMeanwhile:
         assert report.is_clean
         assert {finding.check.name: finding.looked_at for finding in report.findings}["orders"] == 1
 
+    def test_a_check_that_fails_fails_them_all_on_whichever_connection(self, monkeypatch):
+        waiting = threading.Barrier(books.CONNECTIONS, timeout=60)
+
+        def look(check, show):
+            if waiting.wait() == 0:
+                raise ZeroDivisionError
+            waiting.abort()
+
+        monkeypatch.setattr(books, "_look", look)
+        with pytest.raises((ZeroDivisionError, threading.BrokenBarrierError)):
+            reconcile()
+
     def test_it_cannot_write(self):
         """The look at the books is read-only in the database itself."""
         factories.organization("buyer")

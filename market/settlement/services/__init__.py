@@ -1,10 +1,10 @@
 """Everything that settlement does, one public function a business act."""
 
 from market.settlement.services.approvals import approve_payout, release_payout
+from market.settlement.services.backlog import capture_due
 from market.settlement.services.bank_answers import confirm_payouts
 from market.settlement.services.books import Reconciliation, reconcile
 from market.settlement.services.capture import capture_many
-from market.settlement.services.backlog import capture_due
 from market.settlement.services.closing import (
     ask_for_check,
     ask_for_close,

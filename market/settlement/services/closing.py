@@ -50,10 +50,10 @@ def close_day(
     day = day or day_to_close()
     close_books(through=day)
     try:
-        with one_moment(read_only=False):
+        with one_moment(read_only=False) as is_ours:
             in_transaction()
             days = list(_days_to_report(day))
-            return _close(actor, days) if days else []
+            return _close(actor, days, is_ours) if days else []
     except IntegrityError as error:
         if violated_constraint(error) != "day_close_once":
             raise
@@ -65,8 +65,8 @@ def _days_to_report(through: datetime.date) -> list[datetime.date]:
     return list(closed.exclude(day__in=DayClose.objects.values("day")).order_by("day").values_list("day", flat=True))
 
 
-def _close(actor: Actor, days: list[datetime.date]) -> list[DayClose]:
-    report = _report()
+def _close(actor: Actor, days: list[datetime.date], is_ours: bool) -> list[DayClose]:
+    report = _report(is_ours)
     closes = [DayClose(day=day, report=report) for day in days]
     proofs = [
         event(
@@ -84,16 +84,16 @@ def _close(actor: Actor, days: list[datetime.date]) -> list[DayClose]:
 def check_books(*, actor: Actor, in_transaction: Callable[[], object] = lambda: None) -> ReconciliationReport:
     """Look at the books now, keep what is found, and stop payments on drift, as at the close of a day."""
     require_treasurer(actor)
-    with one_moment(read_only=False):
+    with one_moment(read_only=False) as is_ours:
         in_transaction()
-        report = _report()
+        report = _report(is_ours)
         _keep(actor, report, [], [])
     return report
 
 
-def _report() -> ReconciliationReport:
+def _report(is_ours: bool) -> ReconciliationReport:
     began = time.monotonic()
-    found = reconcile()
+    found = reconcile(is_shared=is_ours)
     return ReconciliationReport(
         at=found.at,
         seconds=round(time.monotonic() - began, 3),
