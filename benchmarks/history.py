@@ -14,7 +14,7 @@ SET synchronous_commit = off;
 CREATE TEMPORARY TABLE template AS
 SELECT row_number() OVER (ORDER BY placed.id) - 1 AS turn, placed.*,
        wallet.id AS wallet_id, escrow.id AS escrow_id, payable.id AS payable_id
-  FROM (SELECT * FROM orders_order ORDER BY id DESC LIMIT 1000) AS placed
+  FROM (SELECT * FROM orders_order ORDER BY md5(id::text) LIMIT 1000) AS placed
   JOIN ledger_account AS wallet ON (wallet.organization_id, wallet.kind) = (placed.buyer_org_id, 'wallet')
   JOIN ledger_account AS escrow ON (escrow.organization_id, escrow.kind) = (placed.buyer_org_id, 'escrow')
   JOIN ledger_account AS payable ON (payable.organization_id, payable.kind) = (placed.vendor_org_id, 'payable');

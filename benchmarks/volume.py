@@ -7,7 +7,9 @@ import time
 import httpx
 
 from benchmarks import history, results
+from benchmarks.client import place_in_bulk
 from benchmarks.orders import (
+    BULK_CONNECTIONS,
     HOST,
     load_market,
     orders_per_second,
@@ -19,6 +21,7 @@ from benchmarks.orders import (
 ORDERS = 10_000_000
 ROUNDS = 5
 PAGES = 200
+LINES = 100
 
 
 def run(seconds: int) -> None:
@@ -30,7 +33,8 @@ def run(seconds: int) -> None:
         with web_server(environments[0]) as (empty_port, _pid), web_server(environments[1]) as (full_port, _pid):
             ports = (empty_port, full_port)
             for port, (tokens, offers, _hot) in zip(ports, markets, strict=True):
-                orders_per_second(port, tokens, offers, 3)
+                # A full page in every buyer's list, or the empty side would have less to tell.
+                place_in_bulk((HOST, port), tokens, offers, BULK_CONNECTIONS, LINES, 10)
             history.load(full, ORDERS)
             rates: tuple[list[float], list[float]] = ([], [])
             lists: tuple[list[float], list[float]] = ([], [])
