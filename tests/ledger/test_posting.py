@@ -98,7 +98,7 @@ def test_the_check_stands_behind_the_trigger(market):
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_get_functiondef('ledger_move_balances'::regproc)")
         (definition,) = cursor.fetchone()
-        blind = definition.replace("IF moved.balance + moved.amount < 0 THEN", "IF false THEN")
+        blind = definition.replace("IF available + moved.amount < 0 THEN", "IF false THEN")
         assert blind != definition
         cursor.execute(blind)
     with pytest.raises(InsufficientFunds):
@@ -164,6 +164,19 @@ def test_evidence_and_balances_are_out_of_reach(market, sql, constraint):
     before = list(Account.objects.order_by("id").values()), list(Transfer.objects.order_by("id").values())
     assert refused(sql) == constraint
     assert before == (list(Account.objects.order_by("id").values()), list(Transfer.objects.order_by("id").values()))
+
+
+@pytest.mark.parametrize(
+    "column", [field.column for field in Account._meta.concrete_fields if field.name not in ("balance", "version")]
+)
+def test_a_trigger_moves_balances_and_nothing_else(market, column):
+    with connection.cursor() as cursor:
+        cursor.execute(f"""
+            CREATE FUNCTION pg_temp.meddle() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN UPDATE ledger_account SET {column} = NULL WHERE kind = 'wallet'; RETURN NULL; END $$;
+            CREATE TRIGGER meddle AFTER UPDATE ON accounts_organization EXECUTE FUNCTION pg_temp.meddle();
+        """)
+    assert refused("UPDATE accounts_organization SET name = name") == "ledger_account_is_guarded"
 
 
 def test_an_account_cannot_be_born_rich(market):
