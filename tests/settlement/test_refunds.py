@@ -446,7 +446,7 @@ class TestRaces:
         check = "ledger_account_balance_not_negative"
         repair = "ALTER TABLE ledger_account DISABLE TRIGGER USER; UPDATE ledger_account SET balance = 0"
         repair += " WHERE balance < 0; ALTER TABLE ledger_account ENABLE TRIGGER USER"
-        refusal = "IF moved.balance + moved.amount < 0 THEN"
+        refusal = "IF available + moved.amount < 0 THEN"
         with (
             without_constraint("ledger_account", check, repair),
             with_function_changed("ledger_move_balances", refusal, "IF false THEN"),
