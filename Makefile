@@ -40,7 +40,7 @@ serve: install ## The exchange on http://127.0.0.1:PORT (8000) with a loaded mar
 		&& exec honcho start --port $(PORT)' || test $$? = 130
 
 test: install ## Every test; ARGS="-k wallet" narrows
-	@$(SERVERS) pytest --numprocesses $(JOBS) $(ARGS)
+	@$(SERVERS) pytest --numprocesses $(JOBS) --dist worksteal $(ARGS)
 
 test-deep: install ## A thousand random histories of a market, and 100,000 orders in two sets of books; takes long
 	@$(SERVERS) pytest --hypothesis-profile=deep tests/machine tests/settlement/test_naive.py $(ARGS)

@@ -19,6 +19,7 @@ from django.db import connection
 from playwright.sync_api import Browser, sync_playwright
 
 from settings.embedded import free_port
+from tests import emptying
 
 # How long an example takes says more about the machine's load than about our code.
 hypothesis.settings.register_profile("qianshu", deadline=None, stateful_step_count=30)
@@ -29,6 +30,8 @@ hypothesis.settings.load_profile("qianshu")
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker) -> Iterator[None]:
     """The test database, which everybody leaves before it is dropped: a killed worker's connection ends after it."""
+    with django_db_blocker.unblock():
+        emptying.quickly()
     yield
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(

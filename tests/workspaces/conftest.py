@@ -1,8 +1,10 @@
 import dataclasses
 import uuid
+from collections.abc import Iterator
 
 import pytest
 from django.apps import apps
+from django.db import transaction
 from django.db.models import Model
 from django.test import Client
 
@@ -46,7 +48,31 @@ class TwoMarkets:
 
 
 @pytest.fixture
-def two_markets(db) -> TwoMarkets:
+def no_sidebar(monkeypatch) -> None:
+    """Pages without what stands beside each of them and costs more than most: for tests that look at thousands."""
+    one_application = WorkspaceSite.get_app_list
+    monkeypatch.setattr(WorkspaceSite, "get_sidebar_list", lambda site, request: [])
+    monkeypatch.setattr(
+        WorkspaceSite,
+        "get_app_list",
+        lambda site, request, app_label=None: one_application(site, request, app_label) if app_label else [],
+    )
+
+
+@pytest.fixture(scope="module")
+def built_markets(django_db_setup, django_db_blocker) -> Iterator[TwoMarkets]:
+    """Built once a module, in a transaction around those of its tests."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield build_markets()
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def two_markets(built_markets, db) -> TwoMarkets:
+    return built_markets
+
+
+def build_markets() -> TwoMarkets:
     own = factories.market()
     trades.whole_trade(own)
     trades.metered_month(own)

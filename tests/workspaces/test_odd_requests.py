@@ -46,13 +46,13 @@ def market(db) -> factories.Market:
 
 
 @pytest.fixture
-def insiders(market, client_class=None):
+def insiders(market):
     return {"operator": market.operator, "vendor": factories.member(market.vendor, "owner"), "auditor": market.auditor}
 
 
 @pytest.mark.django_db(transaction=True)  # a statement that PostgreSQL refuses must not end the test's transaction
 @each_site
-def test_no_query_string_breaks_a_list(insiders, site, client):
+def test_no_query_string_breaks_a_list(insiders, site, client, no_sidebar):
     """Operators' lists meet every query; the same bases make the other sites' lists, which share them out."""
     client.force_login(insiders[site.name].user)
     shares = 1 if site is operator_site else 3
@@ -66,7 +66,7 @@ def test_no_query_string_breaks_a_list(insiders, site, client):
 
 
 @each_site
-def test_no_query_string_breaks_the_other_pages(insiders, site, client):
+def test_no_query_string_breaks_the_other_pages(insiders, site, client, no_sidebar):
     client.force_login(insiders[site.name].user)
     urls = [reverse(f"{site.name}:index"), reverse(f"{site.name}:login"), reverse(f"{site.name}:search")]
     urls += [reverse(f"{site.name}:{model._meta.app_label}_{model._meta.model_name}_add") for model in site._registry]
@@ -88,7 +88,7 @@ def test_no_query_string_breaks_the_other_pages(insiders, site, client):
 
 
 @each_site
-def test_no_key_breaks_an_object_page(insiders, site, client):
+def test_no_key_breaks_an_object_page(insiders, site, client, no_sidebar):
     client.force_login(insiders[site.name].user)
     before = fingerprint()
     for model in site._registry:
@@ -110,7 +110,7 @@ def test_a_list_that_cannot_be_made_leads_to_the_whole_list_and_says_so(insiders
         assert "cannot be filtered like that" in page.content.decode()
 
 
-def test_selected_rows_that_are_no_keys_do_no_harm(insiders, client):
+def test_selected_rows_that_are_no_keys_do_no_harm(insiders, client, no_sidebar):
     client.force_login(insiders["operator"].user)
     before = fingerprint()
     for model, model_admin in operator_site._registry.items():
