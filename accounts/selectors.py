@@ -8,12 +8,17 @@ from typing import Any
 from django.db.models import QuerySet
 
 from accounts.models import ApiToken, Membership, Organization, User
-from accounts.states import Capacity, Role
+from accounts.states import SUPERVISORS, Capacity, Role
 from market.kernel.actors import SYSTEM, Actor
 from market.kernel.documents import document, loaded, statement
 from market.kernel.errors import NotFound
 
 TOKEN = statement(Path(__file__).with_name("token.sql"))
+
+
+def sees_everything(actor: Actor) -> bool:
+    """Whether the actor supervises the exchange: an operator's or a regulator's member, or the exchange itself."""
+    return actor is SYSTEM or bool(actor.capacities & SUPERVISORS)
 
 
 def token_by_prefix(prefix: str) -> ApiToken | None:

@@ -34,6 +34,10 @@ class Capacity(models.TextChoices):
     REGULATOR = "regulator", _("regulator")
 
 
+SUPERVISORS = frozenset({Capacity.OPERATOR, Capacity.REGULATOR})
+"""Whose members see every trade: who runs the exchange, and who watches it."""
+
+
 class Role(models.TextChoices):
     """What a member does for its organisation."""
 

@@ -8,7 +8,7 @@ import calendar
 import dataclasses
 import datetime
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from market.catalog.states import PriceModel, TierMode
 from market.kernel.money import split
@@ -210,13 +210,29 @@ def term(rule: PriceRule, starts_on: datetime.date) -> tuple[datetime.date, date
     return first, add_months(first, rule.months)
 
 
+class Month(NamedTuple):
+    """One month of a term: its days, and its part of the price (fen)."""
+
+    number: int
+    starts_on: datetime.date
+    ends_before: datetime.date
+    amount: int
+
+
+def months(total: int, count: int, starts_on: datetime.date) -> list[Month]:
+    """A term's ``total`` (fen) by its ``count`` months; what does not divide goes to the first ones."""
+    days = [add_months(starts_on, month) for month in range(count + 1)]
+    parts = split(total, [1] * count)
+    return [Month(*month) for month in zip(range(1, count + 1), days, days[1:], parts, strict=False)]
+
+
 def instalments(rule: PriceRule, total: int, starts_on: datetime.date) -> tuple[Instalment, ...]:
     """When ``total`` fen are due: at once, or month by month from the end of the trial; the parts sum to the total."""
     first = starts_on + datetime.timedelta(days=rule.trial_days)
     if not rule.is_instalment:
         return (Instalment(1, first, total),)
-    parts = split(total, [1] * rule.months)
-    return tuple(Instalment(index + 1, add_months(first, index), amount) for index, amount in enumerate(parts))
+    divided = months(total, rule.months, first)
+    return tuple(Instalment(month.number, month.starts_on, month.amount) for month in divided)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -252,16 +268,17 @@ def unused_part(total: int, starts_on: datetime.date, ends_on: datetime.date, le
     return split(total, [used, days - used])[1]
 
 
-def unused_months(total: int, months: int, starts_on: datetime.date, leaves_on: datetime.date) -> int:
+def unused_months(total: int, count: int, starts_on: datetime.date, leaves_on: datetime.date) -> int:
     """The fen of a term's ``total`` that are unused when it is left on ``leaves_on``: what an early end gives back.
 
     The term is divided into its months as for instalments; those that are over by then are used whole, of the month
     that is cut the days from ``leaves_on`` are unused, and later months are unused whole. So it never reaches into a
     month that was charged, although months differ in length.
     """
-    first_days = [add_months(starts_on, month) for month in range(months + 1)]
-    parts = zip(split(total, [1] * months), first_days, first_days[1:], strict=False)
-    return sum(unused_part(part, first, end, leaves_on) for part, first, end in parts)
+    return sum(
+        unused_part(month.amount, month.starts_on, month.ends_before, leaves_on)
+        for month in months(total, count, starts_on)
+    )
 
 
 _MEMBERS: dict[str, tuple[str, ...]] = {

@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import OrganizationNotTrading
 from accounts.models import Organization
+from accounts.selectors import sees_everything
 from accounts.states import Capacity, OrganizationState, Role
 from market.catalog.errors import ApprovalNeeded, OfferNotOrderable
 from market.catalog.models import Asset, Offer, Product, PurposeApproval, Revision
@@ -35,7 +36,7 @@ from market.catalog.states import (
     RevisionState,
 )
 from market.kernel import clock
-from market.kernel.actors import SYSTEM, Actor
+from market.kernel.actors import Actor
 from market.kernel.documents import document, loaded, statement
 from market.kernel.errors import NotFound
 
@@ -151,11 +152,6 @@ def offer_to_preview(actor: Actor, offer_id: uuid.UUID) -> Offer:
         raise NotFound
     _require_standing(offer)
     return offer
-
-
-def sees_everything(actor: Actor) -> bool:
-    """Whether the actor supervises the exchange: an operator's or a regulator's member."""
-    return actor is SYSTEM or bool({Capacity.OPERATOR, Capacity.REGULATOR} & actor.capacities)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import uuid
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from accounts.states import Capacity
+from accounts.selectors import sees_everything
 from market.catalog.models import Asset, Revision
 from market.catalog.states import RevisionState
 from market.delivery.models import Entitlement, Receipt
@@ -13,7 +13,6 @@ from market.kernel.actors import SYSTEM, Actor
 from market.kernel.errors import NotFound
 
 SHOWN_REVISIONS = 100
-_SEE_ALL = frozenset({Capacity.OPERATOR, Capacity.REGULATOR})
 
 
 def entitlements_visible_to(actor: Actor) -> QuerySet[Entitlement]:
@@ -21,7 +20,7 @@ def entitlements_visible_to(actor: Actor) -> QuerySet[Entitlement]:
     entitlements = Entitlement.objects.select_related(
         "order", "buyer_org", "product__vendor_org", "revision", "order__offer"
     )
-    if actor is SYSTEM or actor.capacities & _SEE_ALL:
+    if sees_everything(actor):
         return entitlements
     return entitlements.filter(Q(buyer_org=actor.organization_id) | Q(vendor_org_id=actor.organization_id))
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import orjson
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, OperationalError, connection, models, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.models.sql import InsertQuery
 from psycopg import errors
 
@@ -135,9 +136,10 @@ def insert_together(*rows: models.Model | Iterable[models.Model] | None, lock: i
     if documents is not None:
         done = text_answer(*documents) == "true"
     else:
-        done = True
         with connection.cursor() as cursor:
-            cursor.execute(*_as_values(by_model, lock))
+            done = lock is None or _is_taken(cursor, lock)
+            if done:
+                cursor.execute(*_as_values(by_model))
     if done:
         for instance in itertools.chain.from_iterable(by_model.values()):
             instance._state.adding = False
@@ -194,10 +196,14 @@ def _joined(parts: list[str], with_lock: bool) -> str:
     return f"WITH {', '.join([held, *parts])} SELECT free::text FROM held"  # noqa: S608 (as above)
 
 
-def _as_values(by_model: dict[type[models.Model], list[models.Model]], lock: int | None) -> tuple[str, list]:
+def _is_taken(cursor: CursorWrapper, lock: int) -> bool:
+    """Take the advisory lock for the transaction; False when another one has it."""
+    cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [lock])
+    return cursor.fetchone()[0]
+
+
+def _as_values(by_model: dict[type[models.Model], list[models.Model]]) -> tuple[str, list]:
     """For rows with values that the database is to compute, or that JSON has no form for."""
-    if lock is not None:
-        raise TypeError("rows that depend on a lock hold plain values")
     parts, parameters = [], []
     for index, (model, instances) in enumerate(by_model.items()):
         query = InsertQuery(model)
@@ -277,6 +283,13 @@ def move_state(
     if current is None:
         raise NotFound
     raise moves.illegal(current, target)
+
+
+def move_instance(instance: models.Model, moves: TransitionTable, target: str, **changes: Any) -> None:
+    """``move_state`` of one row whose instance is at hand, and the same on the instance. Raises as that does."""
+    move_state(type(instance)._default_manager.filter(pk=instance.pk), moves, target, **changes)
+    for name, value in {"state": target, **changes}.items():
+        setattr(instance, name, value)
 
 
 def violated_constraint(error: IntegrityError) -> str:

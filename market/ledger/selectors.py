@@ -8,9 +8,9 @@ from django.db.models import BigIntegerField, Case, F, OuterRef, Q, QuerySet, Su
 from django.db.models.functions import Cast, Coalesce
 
 from accounts.models import Organization
-from accounts.states import Capacity
+from accounts.selectors import sees_everything
 from market.kernel import clock
-from market.kernel.actors import SYSTEM, Actor
+from market.kernel.actors import Actor
 from market.kernel.errors import NotFound
 from market.kernel.money import CURRENCY
 from market.ledger.models import Account, BalanceSnapshot, Transfer
@@ -20,13 +20,6 @@ THE_BEGINNING = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 
 _TRADED = (AccountKind.WALLET, AccountKind.ESCROW, AccountKind.PAYABLE)
 """The accounts that an order needs."""
-
-_SEE_ALL = frozenset({Capacity.OPERATOR, Capacity.REGULATOR})
-
-
-def sees_all_money(actor: Actor) -> bool:
-    """Whether the actor audits or runs the exchange."""
-    return actor is SYSTEM or bool(actor.capacities & _SEE_ALL)
 
 
 def account(organization_id: uuid.UUID, kind: str, currency: str = CURRENCY) -> Account:
@@ -74,7 +67,7 @@ def accounts_visible_to(actor: Actor) -> QuerySet[Account]:
     computed only for the rows of the page.
     """
     accounts = Account.objects.select_related("organization").annotate(amount=_balance())
-    if sees_all_money(actor):
+    if sees_everything(actor):
         return accounts
     return accounts.filter(organization=actor.organization_id, kind__in=GUARDED)
 
@@ -102,7 +95,7 @@ def _snapshots(account: str | OuterRef) -> QuerySet[BalanceSnapshot]:
 def transfers_visible_to(actor: Actor) -> QuerySet[Transfer]:
     """Transfers with both accounts: those that touch an account of the own organisation, or all for auditors."""
     transfers = Transfer.objects.select_related("debit_account", "credit_account")
-    if sees_all_money(actor):
+    if sees_everything(actor):
         return transfers
     # Known keys, not a subquery: only then can the indexes of both sides be put together.
     own = list(Account.objects.filter(organization=actor.organization_id).values_list("id", flat=True))

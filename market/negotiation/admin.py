@@ -1,7 +1,6 @@
 """Quotes in the workspaces: vendors answer in theirs, operators and auditors read."""
 
 import datetime
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,7 +24,8 @@ from market.negotiation.forms import TERMS, AnswerForm, LastWordForm, QuestionFo
 from market.negotiation.models import Quote, QuoteRound
 from market.negotiation.states import HAS_THE_WORD, OPEN, QuoteAct, QuoteState, Side
 from market.workspaces.acts import Act
-from market.workspaces.bases import OrganizationScopedAdmin, WorkspaceAdmin
+from market.workspaces.bases import OrganizationScopedAdmin, WholeNumberSearch, WorkspaceAdmin
+from market.workspaces.columns import minute_text
 from market.workspaces.filters import BusinessDayFilter
 from market.workspaces.sites import auditor_site, operator_site, vendor_site
 
@@ -55,20 +55,15 @@ class WaitingFilter(SimpleListFilter):
         return queryset
 
 
-def moment(at) -> str:
-    """A moment to the minute in the exchange's own time zone."""
-    return localtime(at, clock.BUSINESS_ZONE).strftime("%Y-%m-%d %H:%M")
-
-
 def deadline(at) -> str:
-    """Like ``moment``; the midnight that ends a day is written as that day's 24:00."""
+    """Like ``minute_text``; the midnight that ends a day is written as that day's 24:00."""
     day = localtime(at, clock.BUSINESS_ZONE)
     if day.time() != datetime.time.min:
-        return moment(at)
+        return minute_text(at)
     return f"{day.date() - datetime.timedelta(days=1)} 24:00"
 
 
-class ReadQuotes:
+class ReadQuotes(WholeNumberSearch):
     """How quotes look, on every site."""
 
     icon = "forum"
@@ -90,18 +85,6 @@ class ReadQuotes:
     def get_queryset(self, request: HttpRequest) -> QuerySet[Quote]:
         related = ("product", "buyer_org", "vendor_org", "current_offer", "order")
         return super().get_queryset(request).select_related(*related)
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Quote], search_term: str
-    ) -> tuple[QuerySet[Quote], bool]:
-        """Whole numbers and keys only, so that an index answers whatever the size of the table."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        try:
-            return queryset.filter(id=uuid.UUID(term)), False
-        except ValueError:
-            return queryset.filter(number=term.upper()), False
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Quote | None:
         """The quote with who reads it: people are named to their own organisation and to auditors only."""
@@ -186,7 +169,7 @@ class ReadQuotes:
             "side": said.side,
             "who": organizations.get(said.side, ""),
             "does": said.get_act_display(),
-            "at": moment(said.created_at),
+            "at": minute_text(said.created_at),
             "person": said.actor_label if selectors.may_name(quote.reader, said) else "",
             "message": said.message,
             "facts": list(self.facts(quote, said)),
@@ -329,4 +312,4 @@ class QuotesToAnswer(ReadQuotes, OrganizationScopedAdmin):
         self, request: HttpRequest, queryset: QuerySet[Quote], search_term: str
     ) -> tuple[QuerySet[Quote], bool]:
         """One vendor's quotes are few enough to look into names."""
-        return super(ReadQuotes, self).get_search_results(request, queryset, search_term)
+        return super(WholeNumberSearch, self).get_search_results(request, queryset, search_term)

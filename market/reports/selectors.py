@@ -4,13 +4,12 @@ import uuid
 
 from django.db.models import QuerySet
 
-from accounts.states import Capacity, Role
+from accounts.states import SUPERVISORS, Role
 from market.kernel.actors import Actor
 from market.kernel.errors import Forbidden, NotFound
 from market.reports.models import Report
 
 ASKERS = frozenset({Role.AUDITOR, Role.OPERATOR})
-SUPERVISORS = frozenset({Capacity.REGULATOR, Capacity.OPERATOR})
 
 
 def require_supervisor(actor: Actor) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from django.db import connection
 from django.db.models import QuerySet
 
-from accounts.states import Capacity
+from accounts.selectors import sees_everything
 from market.kernel import clock
-from market.kernel.actors import SYSTEM, Actor
+from market.kernel.actors import Actor
 from market.kernel.errors import NotFound
 from market.orders.models import Charge
 from market.settlement.errors import NoFeeSchedule
@@ -23,8 +23,6 @@ from market.settlement.models import (
     Refund,
     SettlementBatch,
 )
-
-_SEE_ALL = frozenset({Capacity.OPERATOR, Capacity.REGULATOR})
 
 
 def schedule_in_force(at: datetime.datetime) -> FeeSchedule:
@@ -81,7 +79,7 @@ def receivables_by_age(vendor_id: uuid.UUID | None = None) -> dict[uuid.UUID, di
 
 def _own(rows: QuerySet, actor: Actor) -> QuerySet:
     """Everything for operators and auditors, else what the actor's organisation earned as a vendor."""
-    if actor is SYSTEM or actor.capacities & _SEE_ALL:
+    if sees_everything(actor):
         return rows
     return rows.filter(vendor_org_id=actor.organization_id)
 

@@ -171,6 +171,25 @@ def _refused(form_class: type[ModelForm], refusal: BusinessError) -> type[ModelF
     return Refused
 
 
+class WholeNumberSearch:
+    """Search by whole numbers and keys only, so that an index answers whatever the size of the table.
+
+    ``number_path`` is the lookup from the model to the number.
+    """
+
+    number_path = "number"
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        """The row of that key, or the rows of that number."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        try:
+            return queryset.filter(id=uuid.UUID(term)), False
+        except ValueError:
+            return queryset.filter(**{self.number_path: term.upper()}), False
+
+
 class OrganizationScope:
     """Rows of the actor's own organisation only: lists, detail, history, autocomplete, actions and acts alike.
 

@@ -1,12 +1,24 @@
 """Columns and read-only fields that every room shows alike."""
 
+import datetime
 from collections.abc import Callable
 from typing import Any
 
 from django.contrib.admin import display
 from django.utils.functional import Promise
 
+from market.kernel.clock import BUSINESS_ZONE
 from market.kernel.money import to_text
+
+
+def moment_text(moment: datetime.datetime) -> str:
+    """A moment to the second in the exchange's own time zone."""
+    return f"{moment.astimezone(BUSINESS_ZONE):%Y-%m-%d %H:%M:%S}"
+
+
+def minute_text(moment: datetime.datetime) -> str:
+    """A moment to the minute in the exchange's own time zone."""
+    return f"{moment.astimezone(BUSINESS_ZONE):%Y-%m-%d %H:%M}"
 
 
 def yuan(field: str, label: str | Promise) -> Callable[[Any], str]:

@@ -3,6 +3,7 @@
 import io
 import uuid
 from dataclasses import dataclass
+from typing import Any, BinaryIO
 
 import pytest
 from django.core.files.storage import storages
@@ -10,13 +11,19 @@ from django.core.files.storage import storages
 from accounts.models import Membership
 from accounts.states import Capacity, Role
 from market.catalog import services
-from market.catalog.models import Offer, Product, Review, Revision
+from market.catalog.models import Asset, Offer, Product, Review, Revision
 from market.catalog.states import REVIEW_CHECKLIST, PriceModel, ProductKind, RightsBasis, Sector
 from market.kernel.actors import Actor
 from tests import factories
 
 CSV = "站点,温度,日期\n贵阳,21.5,2026-01-01\n遵义,19,2026-01-02\n安顺,,2026-01-03\n".encode()
 ALL_CONFIRMED = dict.fromkeys(REVIEW_CHECKLIST, True)
+
+
+def add_asset(*, actor: Actor, revision_id: uuid.UUID, path: str, stream: BinaryIO, **declared: Any) -> Asset:
+    """One file of a draft."""
+    uploads = [services.Upload(path, stream, **declared)]
+    return services.add_assets(actor=actor, revision_id=revision_id, uploads=uploads)[0]
 
 
 @dataclass
@@ -60,14 +67,8 @@ class Stall:
         return revision
 
     def upload(self, revision: Revision, path: str, content: bytes, **declared):
-        return services.add_asset(
-            actor=self.actor,
-            revision_id=revision.id,
-            path=path,
-            media_type="",
-            stream=io.BytesIO(content),
-            **declared,
-        )
+        stream = io.BytesIO(content)
+        return add_asset(actor=self.actor, revision_id=revision.id, path=path, stream=stream, **declared)
 
     def offer(self, product: Product, amount: int = 10_000, **fields) -> Offer:
         return services.create_offer(

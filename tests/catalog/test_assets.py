@@ -25,7 +25,7 @@ from market.catalog.models import Asset, Revision
 from market.kernel import clock
 from market.kernel.errors import Forbidden, InvalidInput, NotFound
 from tests import factories
-from tests.catalog.conftest import CSV
+from tests.catalog.conftest import CSV, add_asset
 
 
 class Stream(io.RawIOBase):
@@ -74,9 +74,7 @@ def test_size_and_hash_are_of_what_was_written(stall, draft, stored_files):
 def test_a_large_file_is_never_whole_in_memory(stall, draft):
     length = 64 * 1024 * 1024
     tracemalloc.start()
-    asset = services.add_asset(
-        actor=stall.actor, revision_id=draft.id, path="large.bin", media_type="", stream=Stream(length)
-    )
+    asset = add_asset(actor=stall.actor, revision_id=draft.id, path="large.bin", stream=Stream(length))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert asset.bytes == length
@@ -103,7 +101,7 @@ class TestRefused:
         settings.ASSET_MAX_BYTES = 1_000_000
         endless = Stream(10**12)
         with pytest.raises(UploadTooLarge) as refusal:
-            services.add_asset(actor=stall.actor, revision_id=draft.id, path="b", media_type="", stream=endless)
+            add_asset(actor=stall.actor, revision_id=draft.id, path="b", stream=endless)
         assert refusal.value.extra == {"limit": 1_000_000}
         assert endless.left > 10**12 - 2_000_000
 
@@ -111,9 +109,7 @@ class TestRefused:
         settings.ASSET_MAX_BYTES = 100
         stream = Stream(101)
         with pytest.raises(UploadTooLarge):
-            services.add_asset(
-                actor=stall.actor, revision_id=draft.id, path="b", media_type="", stream=stream, declared_bytes=101
-            )
+            add_asset(actor=stall.actor, revision_id=draft.id, path="b", stream=stream, declared_bytes=101)
         assert stream.left == 101
 
     def test_a_sender_that_vanishes(self, stall, draft):
@@ -121,9 +117,7 @@ class TestRefused:
             raise ConnectionResetError
 
         with pytest.raises(ConnectionResetError):
-            services.add_asset(
-                actor=stall.actor, revision_id=draft.id, path="b", media_type="", stream=Stream(10**6, vanish)
-            )
+            add_asset(actor=stall.actor, revision_id=draft.id, path="b", stream=Stream(10**6, vanish))
 
     def test_one_of_several(self, stall, draft):
         uploads = [
@@ -167,7 +161,7 @@ def test_by_a_rival_or_a_member_who_does_not_list(stall, draft, stored_files):
     finance = factories.actor_of(factories.member(stall.vendor, Role.FINANCE))
     for actor, refusal in ((rival, NotFound), (finance, Forbidden), (stall.reviewer, Forbidden)):
         with pytest.raises(refusal):
-            services.add_asset(actor=actor, revision_id=draft.id, path="b.csv", media_type="", stream=io.BytesIO(CSV))
+            add_asset(actor=actor, revision_id=draft.id, path="b.csv", stream=io.BytesIO(CSV))
         with pytest.raises(refusal):
             services.remove_asset(actor=actor, asset_id=draft.assets.get().id)
     assert stored_files() == before
@@ -181,9 +175,7 @@ def test_published_while_it_arrives(stall, draft, stored_files):
         services.publish_revision(actor=stall.actor, revision_id=draft.id)
 
     with pytest.raises(RevisionFinal):
-        services.add_asset(
-            actor=stall.actor, revision_id=draft.id, path="late.bin", media_type="", stream=Stream(10**6, publish)
-        )
+        add_asset(actor=stall.actor, revision_id=draft.id, path="late.bin", stream=Stream(10**6, publish))
     assert stored_files() == before
     assert [asset.path for asset in draft.assets.all()] == ["first.csv"]
 
@@ -193,9 +185,7 @@ def test_the_same_path_arrives_twice_at_a_time(stall, draft, stored_files):
         stall.upload(draft, "late.bin", b"quicker")
 
     with pytest.raises(AssetPathTaken):
-        services.add_asset(
-            actor=stall.actor, revision_id=draft.id, path="LATE.bin", media_type="", stream=Stream(10**6, overtake)
-        )
+        add_asset(actor=stall.actor, revision_id=draft.id, path="LATE.bin", stream=Stream(10**6, overtake))
     assert draft.assets.get(path="late.bin").bytes == 7
     assert len(stored_files(f"{draft.product_id}/{draft.id}")) == 2
 

@@ -1,7 +1,7 @@
 """Many models in one statement."""
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
@@ -56,3 +56,20 @@ def test_a_value_that_the_database_computes_is_not_taken_for_a_plain_one():
         job = Job(kind="k", key=str(uuid7()), subject_id=uuid7(), due_at=due_at)
         insert_together(job)
         assert abs((Job.objects.get(id=job.id).due_at - clock.now()).total_seconds()) < 60
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("due_at", [clock.now(), Now()], ids=["plain values", "a value that the database computes"])
+def test_under_a_lock_that_another_has_nothing_is_written(due_at):
+    other = connection.copy()
+    job = Job(kind="k", key=str(uuid7()), subject_id=uuid7(), due_at=due_at)
+    try:
+        with other.cursor() as cursor, transaction.atomic():
+            cursor.execute("SELECT pg_advisory_lock(7)")
+            assert not insert_together(job, lock=7)
+            assert job._state.adding and not Job.objects.exists()
+            cursor.execute("SELECT pg_advisory_unlock(7)")
+            assert insert_together(job, lock=7)
+    finally:
+        other.close()
+    assert Job.objects.get().id == job.id

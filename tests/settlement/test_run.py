@@ -336,7 +336,7 @@ class TestCommand:
         with clock.frozen_at(cutoff_due() - SECOND):
             captured(market, [10_000])
         call_command("settle")
-        assert "1 orders in 1 batches, 89.34 yuan to vendors; 1 payouts sent, 0 waiting" in capsys.readouterr().out
+        assert "1 orders in 1 batches, 89.34 yuan net; 1 payouts sent, 0 waiting" in capsys.readouterr().out
         call_command("settle")
         assert "Nothing new" in capsys.readouterr().out
 

@@ -3,14 +3,14 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from accounts import services
 from accounts.models import Organization
 from accounts.states import Capacity, OrganizationState, Role
 from market.kernel.actors import SYSTEM
-from market.kernel.errors import BusinessError
+from market.kernel.commands import refusals_as_errors
 from market.outbox import services as outbox
 
 
@@ -34,21 +34,18 @@ class Command(BaseCommand):
             capacities=[Capacity.OPERATOR],
         )
         password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-        try:
-            with transaction.atomic():
-                services.register_organizations(actor=SYSTEM, organizations=[organization])
-                opening = services.change_organization_state(
-                    actor=SYSTEM, organization_id=organization.id, state=OrganizationState.VERIFIED
-                )
-                services.add_member(
-                    actor=SYSTEM,
-                    organization=organization,
-                    role=Role.OPERATOR,
-                    email=options["email"],
-                    password=password,
-                )
-        except BusinessError as error:
-            raise CommandError("; ".join(str(text) for text in error.errors.values()) or str(error)) from error
+        with refusals_as_errors(), transaction.atomic():
+            services.register_organizations(actor=SYSTEM, organizations=[organization])
+            opening = services.change_organization_state(
+                actor=SYSTEM, organization_id=organization.id, state=OrganizationState.VERIFIED
+            )
+            services.add_member(
+                actor=SYSTEM,
+                organization=organization,
+                role=Role.OPERATOR,
+                email=options["email"],
+                password=password,
+            )
         # Whoever starts an exchange may have no worker running yet.
         outbox.perform(opening.id)
         self.stdout.write(f"{organization.name} is the operator. {options['email']} may sign in at /admin/.")

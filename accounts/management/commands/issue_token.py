@@ -8,7 +8,7 @@ from accounts import services
 from accounts.models import Membership
 from accounts.states import Role, Scope
 from market.kernel.actors import SYSTEM
-from market.kernel.errors import BusinessError
+from market.kernel.commands import refusals_as_errors
 
 
 class Command(BaseCommand):
@@ -33,7 +33,7 @@ class Command(BaseCommand):
             raise CommandError(f"Nobody with that e-mail address is {options['role']} there.")
         if len(memberships) > 1:
             raise CommandError("The role is held in several organisations: say which with --organization CODE.")
-        try:
+        with refusals_as_errors():
             (secret,) = services.issue_tokens(
                 actor=SYSTEM,
                 memberships=memberships,
@@ -41,6 +41,4 @@ class Command(BaseCommand):
                 scopes=options["scopes"],
                 lifetime=datetime.timedelta(days=options["days"]),
             )
-        except BusinessError as error:
-            raise CommandError("; ".join(str(text) for text in error.errors.values()) or str(error)) from error
         self.stdout.write(secret)

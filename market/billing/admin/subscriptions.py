@@ -1,16 +1,13 @@
 """Subscriptions in the workspaces: vendors see their subscribers and may decline to renew, the others read."""
 
-import uuid
 from collections import Counter
 from typing import Any
 
 from django.contrib.admin import register
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
@@ -18,10 +15,12 @@ from market.billing import selectors, services
 from market.billing.models import Period, Subscription
 from market.billing.states import PeriodState, Renewal, SubscriptionState
 from market.catalog.admin.pages import badge, tables
-from market.kernel import clock, money
+from market.kernel import money
 from market.kernel.actors import Actor
+from market.orders.admin.of_order import OfOrder, order_link
 from market.workspaces.acts import Act
 from market.workspaces.bases import OrganizationScopedAdmin, WorkspaceAdmin
+from market.workspaces.columns import minute_text
 from market.workspaces.filters import BusinessDayFilter
 from market.workspaces.sites import auditor_site, operator_site, vendor_site
 
@@ -61,7 +60,7 @@ def legend(periods: list[Period]) -> SafeString:
     return format_html('<div class="workspace-legend">{}</div>', format_html_join("", entry, lines))
 
 
-class ReadSubscriptions:
+class ReadSubscriptions(OfOrder):
     """How subscriptions look, on every site."""
 
     icon = "event_repeat"
@@ -71,7 +70,6 @@ class ReadSubscriptions:
     )  # fmt: skip
     list_filter = ("state", "renewal", "is_instalment", ("began_at", BusinessDayFilter))
     list_select_related = ("order__product", "buyer_org", "vendor_org")
-    search_fields = ("order__number",)
     search_help_text = _("Whole order number, or the subscription's key")
     fieldsets = (
         (_("Where it stands"), {"fields": ("state_line", "next_step", "months_line", "renewal_line")}),
@@ -87,26 +85,10 @@ class ReadSubscriptions:
         """With the next payment, and the months of all rows in one more query."""
         return selectors.with_next_payment(super().get_queryset(request)).prefetch_related("periods")
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Subscription], search_term: str
-    ) -> tuple[QuerySet[Subscription], bool]:
-        """Whole numbers and keys only, so that an index answers whatever the size of the table."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        try:
-            return queryset.filter(id=uuid.UUID(term)), False
-        except ValueError:
-            return queryset.filter(order__number=term.upper()), False
-
     @display(description=_("state"), ordering="state", label=COLOURS)
     def state_badge(self, subscription: Subscription) -> tuple[str, Any]:
         """The state as a coloured badge."""
         return subscription.state, subscription.get_state_display()
-
-    @display(description=_("product"))
-    def product(self, subscription: Subscription) -> str:
-        return str(subscription.order.product)
 
     @display(description=_("months"))
     def months(self, subscription: Subscription) -> SafeString:
@@ -132,8 +114,7 @@ class ReadSubscriptions:
         due = selectors.next_deadline(subscription)
         if due is None:
             return _("Nothing: it has ended.")
-        moment = localtime(due["at"], clock.BUSINESS_ZONE).strftime("%Y-%m-%d %H:%M")
-        return format_html("{}: {}", moment, NEXT[due["what"]])
+        return format_html("{}: {}", minute_text(due["at"]), NEXT[due["what"]])
 
     @display(description=_("months"))
     def months_line(self, subscription: Subscription) -> SafeString:
@@ -147,29 +128,12 @@ class ReadSubscriptions:
         text = Renewal(subscription.renewal).label
         following = getattr(subscription.order, "renewed_by", None)
         if following is not None:
-            return format_html("{} · {}", text, self.order_link(following.id, following.number))
+            return format_html("{} · {}", text, order_link(self.admin_site, following.id, following.number))
         if subscription.renewal_refusal:
             return f"{text} · {subscription.renewal_refusal}"
         if subscription.renewal == Renewal.AUTOMATIC:
             return format_html("{} · {} {}", text, _("notice on"), subscription.notice_on.isoformat())
         return text
-
-    @display(description=_("order"))
-    def order_line(self, subscription: Subscription) -> SafeString:
-        return self.order_link(subscription.order_id, subscription.order.number)
-
-    def order_link(self, order_id: uuid.UUID, number: str) -> SafeString:
-        """A link to the order's page on the same site."""
-        url = reverse(f"{self.admin_site.name}:orders_order_change", args=[order_id])
-        return format_html('<a class="text-link" href="{}">{}</a>', url, number)
-
-    @display(description=_("buyer"))
-    def buyer(self, subscription: Subscription) -> str:
-        return f"{subscription.buyer_org.name} ({subscription.buyer_org.uscc})"
-
-    @display(description=_("vendor"))
-    def vendor(self, subscription: Subscription) -> str:
-        return f"{subscription.vendor_org.name} ({subscription.vendor_org.uscc})"
 
     @display(description=_("term"))
     def term(self, subscription: Subscription) -> SafeString:

@@ -10,7 +10,6 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
@@ -22,8 +21,9 @@ from market.catalog.admin.pages import badge, tables
 from market.catalog.price_texts import reason_text, sentence, unit_price_text
 from market.catalog.pricing import Line
 from market.kernel import clock, money
+from market.orders.admin.of_order import OfOrder
 from market.workspaces.bases import OrganizationScopedAdmin, WorkspaceAdmin
-from market.workspaces.columns import yuan
+from market.workspaces.columns import minute_text, yuan
 from market.workspaces.filters import BusinessDayFilter
 from market.workspaces.sites import auditor_site, operator_site, vendor_site
 
@@ -41,36 +41,6 @@ NEXT = {
     "statement": _("the month is closed into a statement"),
     "last_statement": _("the last statement; what is left of the prepayment goes back to the buyer"),
 }
-
-
-class OfOrder:
-    """What rows about an order have in common."""
-
-    search_help_text = _("Whole order number")
-    search_fields = ("order__number",)
-
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
-        """Whole numbers only, so that an index answers whatever the size of the table."""
-        term = search_term.strip()
-        return (queryset.filter(order__number=term.upper()) if term else queryset), False
-
-    @display(description=_("order"))
-    def order_line(self, row: Any) -> SafeString:
-        """A link to the order's page on the same site."""
-        url = reverse(f"{self.admin_site.name}:orders_order_change", args=[row.order_id])
-        return format_html('<a class="text-link" href="{}">{}</a>', url, row.order.number)
-
-    @display(description=_("buyer"))
-    def buyer(self, row: Any) -> str:
-        return f"{row.buyer_org.name} ({row.buyer_org.uscc})"
-
-    @display(description=_("vendor"))
-    def vendor(self, row: Any) -> str:
-        return f"{row.vendor_org.name} ({row.vendor_org.uscc})"
-
-    @display(description=_("product"))
-    def product(self, row: Any) -> str:
-        return str(row.order.product)
 
 
 def span() -> tuple[datetime.date, datetime.date]:
@@ -154,8 +124,7 @@ class ReadMeters(OfOrder):
         due = selectors.meter_deadline(meter)
         if due is None:
             return _("Nothing: it has ended.")
-        moment = localtime(due["at"], clock.BUSINESS_ZONE).strftime("%Y-%m-%d %H:%M")
-        return format_html("{}: {}", moment, NEXT[due["what"]])
+        return format_html("{}: {}", minute_text(due["at"]), NEXT[due["what"]])
 
     @display(description=_("price"))
     def price(self, meter: Meter) -> str:

@@ -2,7 +2,6 @@
 
 import datetime
 import uuid
-from typing import NamedTuple
 
 from django.db import transaction
 
@@ -13,7 +12,6 @@ from market.kernel import clock
 from market.kernel.actors import SYSTEM
 from market.kernel.database import insert_together
 from market.kernel.identifiers import uuid7
-from market.kernel.money import split
 from market.orders import services as orders
 from market.orders.locks import lock_order
 from market.orders.models import Order
@@ -22,15 +20,6 @@ from market.orders.services.steps import evidence
 
 HANDOVER = datetime.timedelta(days=1)
 """How much longer than its term a contract that is renewed lets receive: time to hand the next one over."""
-
-
-class Month(NamedTuple):
-    """One month of a term: its days, and its part of the price (fen)."""
-
-    number: int
-    starts_on: datetime.date
-    ends_before: datetime.date
-    amount: int
 
 
 def begin(*, order_id: uuid.UUID) -> Subscription:
@@ -87,15 +76,12 @@ def price_of(order: Order) -> int:
     return pricing.order_price(order.offer.price_rule(), order.quantity).total
 
 
-def plan_of(order: Order) -> list[Month]:
-    """The months of the term as ordered; what does not divide goes to the first ones."""
-    months = order.offer.months
-    starts = [pricing.add_months(order.term_starts_on, month) for month in range(months + 1)]
-    amounts = split(price_of(order), [1] * months)
-    return [Month(*month) for month in zip(range(1, months + 1), starts, starts[1:], amounts, strict=False)]
+def plan_of(order: Order) -> list[pricing.Month]:
+    """The months of the term as ordered."""
+    return pricing.months(price_of(order), order.offer.months, order.term_starts_on)
 
 
-def _period(subscription: Subscription, month: Month) -> Period:
+def _period(subscription: Subscription, month: pricing.Month) -> Period:
     # The order's own escrow holds the whole price, or the first month's.
     is_paid = month.number == 1 or not subscription.is_instalment
     return Period(

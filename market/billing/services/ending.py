@@ -12,13 +12,13 @@ from django.db import transaction
 from market.billing.locks import lock_open_periods, lock_subscription
 from market.billing.models import Period, Subscription
 from market.billing.selectors import subscriptions_visible_to
-from market.billing.services.beginning import Month, plan_of
+from market.billing.services.beginning import plan_of
 from market.billing.services.charging import charge_months_of
 from market.billing.states import LATE, SUBSCRIPTION_MOVES, EndReason, PeriodState, Renewal, SubscriptionState
 from market.catalog import pricing
 from market.kernel import clock
 from market.kernel.actors import SYSTEM, Actor
-from market.kernel.database import insert_together, move_state
+from market.kernel.database import insert_together, move_instance
 from market.ledger.services import posting
 from market.orders import services as orders
 from market.orders.models import Charge
@@ -120,7 +120,7 @@ def will_not_renew(subscription: Subscription, why: Renewal) -> None:
         Subscription.objects.filter(id=subscription.id).update(renewal=why)
 
 
-def _cut_period(period: Period, month: Month, leaves_on: datetime.date) -> int:
+def _cut_period(period: Period, month: pricing.Month, leaves_on: datetime.date) -> int:
     """Drop the month or shorten it, on the instance; the fen that are not needed for it any more.
 
     The days are counted in the month as ordered, so that cutting twice comes to the same as cutting once.
@@ -158,9 +158,7 @@ def finish(
     """
     now = clock.now()
     ended = {"ended_at": now, "end_reason": reason, "suspends_at": None, "lapses_at": None, **changes}
-    move_state(Subscription.objects.filter(id=subscription.id), SUBSCRIPTION_MOVES, SubscriptionState.ENDED, **ended)
-    for name, value in {"state": SubscriptionState.ENDED, **ended}.items():
-        setattr(subscription, name, value)
+    move_instance(subscription, SUBSCRIPTION_MOVES, SubscriptionState.ENDED, **ended)
     order = subscription.order
     orders.resume_access(order_ids=[order.id])
     orders.end_access(order_id=order.id, at=access_until or clock.business_midnight(subscription.ends_before))

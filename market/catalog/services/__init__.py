@@ -8,7 +8,7 @@ from market.catalog.services.approvals import (
     request_purpose_approval,
     withdraw_purpose_approval,
 )
-from market.catalog.services.assets import Upload, add_asset, add_assets, remove_asset, remove_stray_files
+from market.catalog.services.assets import Upload, add_assets, remove_asset, remove_stray_files
 from market.catalog.services.imports import ImportedFile, ImportedOffer, ImportedProduct, import_products
 from market.catalog.services.offers import create_offer, end_quoted_offers, withdraw_offer
 from market.catalog.services.products import (
@@ -27,7 +27,6 @@ __all__ = [
     "ImportedOffer",
     "ImportedProduct",
     "Upload",
-    "add_asset",
     "add_assets",
     "approval_of_purpose",
     "create_offer",

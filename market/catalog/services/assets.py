@@ -49,21 +49,6 @@ class Upload:
     declared_sha256: str | None = None
 
 
-def add_asset(
-    *,
-    actor: Actor,
-    revision_id: uuid.UUID,
-    path: str,
-    media_type: str,
-    stream: BinaryIO,
-    declared_bytes: int | None = None,
-    declared_sha256: str | None = None,
-) -> Asset:
-    """Add one file to a draft revision; see ``add_assets``."""
-    upload = Upload(path, stream, media_type, declared_bytes, declared_sha256)
-    return add_assets(actor=actor, revision_id=revision_id, uploads=[upload])[0]
-
-
 def add_assets(*, actor: Actor, revision_id: uuid.UUID, uploads: Sequence[Upload]) -> list[Asset]:
     """Add files to a draft revision, all or none. Each is read once, in pieces; size and SHA-256 are computed then.
 

@@ -41,8 +41,8 @@ class AccountStatements(GenericAPIView):
     @extend_schema(
         operation_id="account_statements_list",
         summary="List account statements",
-        description="One for each account of your organisation (wallet, escrow, payable), or of everybody's for "
-        f"auditors and operators, without its lines. {PERIOD}",
+        description="One for each account of your organisation (wallet, escrow, payable, receivable), or of "
+        f"everybody's for auditors and operators, without its lines. {PERIOD}",
         tags=TAGS,
         parameters=[StatementFilters],
         responses={200: AccountStatementSerializer(many=True), **problems(422)},

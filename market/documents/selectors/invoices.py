@@ -6,17 +6,17 @@ from collections.abc import Collection
 from django.db.models import BigIntegerField, Exists, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Cast
 
+from accounts.selectors import sees_everything
 from market.documents.models import Invoice, InvoiceLine, InvoiceProfile, TaxDocument
 from market.documents.states import Colour
 from market.kernel.actors import Actor
 from market.kernel.errors import NotFound
-from market.ledger.selectors import sees_all_money
 from market.orders.models import Order
 from market.settlement.models import Capture
 
 
 def _own(actor: Actor, rows: QuerySet) -> QuerySet:
-    if sees_all_money(actor):
+    if sees_everything(actor):
         return rows
     organization = actor.organization_id
     return rows.filter(buyer_org=organization) | rows.filter(vendor_org=organization)

@@ -82,8 +82,8 @@ class Line:
 
 
 def accounts_with_statements(actor: Actor) -> QuerySet[Account]:
-    """The accounts whose statements the actor may read: the own wallet, escrow and payable; of everybody for auditors
-    and operators."""
+    """The accounts whose statements the actor may read: the own wallet, escrow, payable and receivable; of everybody
+    for auditors and operators."""
     return accounts_visible_to(actor).filter(kind__in=GUARDED)
 
 

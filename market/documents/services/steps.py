@@ -10,7 +10,7 @@ from market.documents.selectors.invoices import invoices_visible_to
 from market.documents.states import INVOICE_MOVES
 from market.kernel import clock
 from market.kernel.actors import Actor
-from market.kernel.database import move_state
+from market.kernel.database import move_instance
 from market.kernel.errors import NotFound
 from market.kernel.locks import lock_in_order
 
@@ -26,9 +26,7 @@ def lock_invoice(actor: Actor, invoice_id: uuid.UUID) -> Invoice:
 
 def move(invoice: Invoice, target: str, **changes: Any) -> None:
     """Compare-and-set in the database, and the same on the instance. Raises ``IllegalTransition``."""
-    move_state(Invoice.objects.filter(id=invoice.id), INVOICE_MOVES, target, **changes)
-    for name, value in {"state": target, **changes}.items():
-        setattr(invoice, name, value)
+    move_instance(invoice, INVOICE_MOVES, target, **changes)
 
 
 def release(invoice: Invoice) -> None:

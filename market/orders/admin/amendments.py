@@ -10,20 +10,21 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from market.kernel import clock, money
+from market.kernel import money
 from market.kernel.actors import Actor
 from market.orders import selectors, services
 from market.orders.admin.contracts import contract_links
+from market.orders.admin.of_order import OfOrder
 from market.orders.contracts.versions import agreed
 from market.orders.forms import AnswerForm, ProposalForm, proposal_of
 from market.orders.models import Amendment, Order
 from market.orders.states import AmendmentState
 from market.workspaces.acts import Act
 from market.workspaces.bases import OrganizationScopedAdmin, WorkspaceAdmin
+from market.workspaces.columns import minute_text
 from market.workspaces.filters import BusinessDayFilter
 from market.workspaces.sites import auditor_site, operator_site, vendor_site
 
@@ -39,7 +40,7 @@ def amendment_lines(site: AdminSite, order: Order) -> SafeString | str:
     lines = [
         (
             reverse(f"{site.name}:orders_amendment_change", args=[amendment.id]),
-            f"{_moment(amendment.created_at)} {amendment.get_side_display()}",
+            f"{minute_text(amendment.created_at)} {amendment.get_side_display()}",
             amendment.get_state_display(),
         )
         for amendment in order.amendments.order_by("-id")
@@ -47,21 +48,15 @@ def amendment_lines(site: AdminSite, order: Order) -> SafeString | str:
     return format_html_join("", '<div><a class="text-link" href="{}">{}</a> · {}</div>', lines) or "-"
 
 
-def _moment(at) -> str:
-    return localtime(at, clock.BUSINESS_ZONE).strftime("%Y-%m-%d %H:%M")
-
-
-class ReadAmendments:
+class ReadAmendments(OfOrder):
     """How changes of contracts look, on every site."""
 
     icon = "edit_document"
     list_display = ("order_number", "state_badge", "side", "what", "created_at", "due_at")
     list_filter = ("state", "side", ("created_at", BusinessDayFilter))
     list_select_related = ("order",)
-    search_fields = ("order__number",)
-    search_help_text = _("Order number")
     fields = (
-        "order_link", "state", "side", "changes", "unused", "message", "answer", "base_version", "became",
+        "order_line", "state", "side", "changes", "unused", "message", "answer", "base_version", "became",
         "created_at", "due_at", "closed_at",
     )  # fmt: skip
     readonly_fields = fields
@@ -69,21 +64,9 @@ class ReadAmendments:
     def get_queryset(self, request: HttpRequest) -> QuerySet[Amendment]:
         return super().get_queryset(request).select_related("order__offer", "terms")
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Amendment], search_term: str
-    ) -> tuple[QuerySet[Amendment], bool]:
-        """Whole numbers only, so that an index answers whatever the size of the table."""
-        term = search_term.strip()
-        return (queryset.filter(order__number=term.upper()) if term else queryset), False
-
     @display(description=_("order"))
     def order_number(self, amendment: Amendment) -> str:
         return amendment.order.number
-
-    @display(description=_("order"))
-    def order_link(self, amendment: Amendment) -> SafeString:
-        url = reverse(f"{self.admin_site.name}:orders_order_change", args=[amendment.order_id])
-        return format_html('<a class="text-link" href="{}">{}</a>', url, amendment.order.number)
 
     @display(description=_("state"), ordering="state", label=COLOURS)
     def state_badge(self, amendment: Amendment) -> tuple[str, Any]:

@@ -18,7 +18,7 @@ from market.catalog.services.rules import Findings
 from market.catalog.validators import clean_text, tidy
 from market.kernel import clock
 from market.kernel.actors import SYSTEM, Actor
-from market.kernel.database import insert_together, move_state
+from market.kernel.database import insert_together, move_instance
 from market.kernel.errors import Forbidden, InvalidInput
 from market.kernel.identifiers import uuid7
 from market.orders import jobs
@@ -266,9 +266,7 @@ def _require_open(amendment: Amendment, target: AmendmentState) -> None:
 def _close(actor: Actor, amendment: Amendment, target: AmendmentState, **changes: Any) -> None:
     """Compare-and-set to where it ends; the order no longer waits for it."""
     changes |= {"closed_at": clock.now(), "decided_by_id": actor.user_id}
-    move_state(Amendment.objects.filter(id=amendment.id), AMENDMENT_MOVES, target, **changes)
-    for name, value in {"state": target, **changes}.items():
-        setattr(amendment, name, value)
+    move_instance(amendment, AMENDMENT_MOVES, target, **changes)
     Order.objects.filter(id=amendment.order_id).update(amendment_due_at=None)
     amendment.order.amendment_due_at = None
 

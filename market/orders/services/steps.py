@@ -12,7 +12,7 @@ from accounts.states import Capacity
 from market.audit.models import AuditEvent
 from market.audit.services import event
 from market.kernel.actors import SYSTEM, Actor
-from market.kernel.database import move_state
+from market.kernel.database import move_instance
 from market.kernel.errors import Forbidden
 from market.ledger.models import Transfer
 from market.ledger.selectors import transfers_by_key
@@ -51,9 +51,7 @@ def require_operator(actor: Actor) -> None:
 
 def move(order: Order, target: str, **changes: Any) -> None:
     """Compare-and-set in the database, and the same on the instance. Raises ``IllegalTransition``."""
-    move_state(Order.objects.filter(id=order.id), ORDER_MOVES, target, **changes)
-    for name, value in {"state": target, **changes}.items():
-        setattr(order, name, value)
+    move_instance(order, ORDER_MOVES, target, **changes)
 
 
 def evidence(name: str, actor: Actor, order: Order, **payload: Any) -> AuditEvent:

@@ -9,7 +9,8 @@ from accounts.models import Organization
 from accounts.selectors import operator_organization
 from market.kernel import money
 from market.kernel.actors import SYSTEM
-from market.kernel.errors import BusinessError, NotFound
+from market.kernel.commands import refusals_as_errors
+from market.kernel.errors import NotFound
 from market.ledger.selectors import account
 from market.ledger.services import deposit
 from market.ledger.states import AccountKind
@@ -40,7 +41,7 @@ class Command(BaseCommand):
         buyer = Organization.objects.filter(uscc=options["uscc"].upper()).first()
         if buyer is None:
             raise CommandError(f"No organisation has the code {options['uscc']}.")
-        try:
+        with refusals_as_errors():
             wallet = _account(buyer, AccountKind.WALLET)
             bank = _account(operator_organization(), AccountKind.BANK)
             deposit(
@@ -50,8 +51,6 @@ class Command(BaseCommand):
                 amount=options["amount"],
                 reference=options["reference"],
             )
-        except BusinessError as error:
-            raise CommandError("; ".join(map(str, error.errors.values())) or str(error)) from error
         wallet.refresh_from_db()
         self.stdout.write(
             f"{money.to_text(options['amount'])} yuan for {buyer.name} ({buyer.uscc}). "

@@ -3,10 +3,10 @@
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 
 from market.kernel.actors import SYSTEM
-from market.kernel.errors import BusinessError
+from market.kernel.commands import refusals_as_errors
 from market.settlement.management.commands.settle import business_day
 from market.settlement.services import close_day
 
@@ -22,10 +22,8 @@ class Command(BaseCommand):
         parser.add_argument("--day", type=business_day, help="the last day to close; yesterday by default")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
+        with refusals_as_errors():
             closes = close_day(actor=SYSTEM, day=options["day"])
-        except BusinessError as error:
-            raise CommandError("; ".join(map(str, error.errors.values())) or str(error)) from error
         if not closes:
             self.stdout.write("Nothing to close.")
             return

@@ -4,11 +4,11 @@ import argparse
 import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 
 from market.kernel import clock
 from market.kernel.actors import SYSTEM
-from market.kernel.errors import BusinessError
+from market.kernel.commands import refusals_as_errors
 from market.kernel.money import to_text
 from market.settlement.services import SettlementRun, capture_due, cutoff_due, run_settlement
 
@@ -42,20 +42,18 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         cutoff = clock.business_midnight(options["cutoff"]) if options["cutoff"] else cutoff_due()
-        try:
+        with refusals_as_errors():
             if options["capture"]:
                 captured = capture_due(progress=self.show_captured)
                 self.stdout.write(f"Captured {captured:,} charges.")
             run = run_settlement(actor=SYSTEM, cutoff=cutoff, progress=self.show_settled)
-        except BusinessError as error:
-            raise CommandError("; ".join(map(str, error.errors.values())) or str(error)) from error
         day = clock.business_date(cutoff)
         if not run.batches:
             self.stdout.write(f"Nothing new before {day}.")
             return
         self.stdout.write(
             f"Settled what was captured before {day}: {run.orders} orders in {run.batches} batches, "
-            f"{to_text(run.net)} yuan to vendors; {run.sent} payouts sent, {run.held} waiting."
+            f"{to_text(run.net)} yuan net; {run.sent} payouts sent, {run.held} waiting."
         )
 
     def show_captured(self, captured: int) -> None:
