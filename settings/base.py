@@ -114,6 +114,8 @@ ORDER_FUNDS_DAYS = environment.integer("ORDER_FUNDS_DAYS", 7)
 ORDER_APPROVAL_DAYS = environment.integer("ORDER_APPROVAL_DAYS", 7)
 # Days in which a vendor may answer a dispute; after them the operator decides without it.
 DISPUTE_ANSWER_DAYS = environment.integer("DISPUTE_ANSWER_DAYS", 5)
+# Days in which the operator is to decide a dispute once the vendor has answered or missed its time; then it escalates.
+DISPUTE_DECISION_DAYS = environment.integer("DISPUTE_DECISION_DAYS", 10)
 # Days after which a proposed change of a contract is void unless the other side has confirmed it.
 ORDER_AMENDMENT_DAYS = environment.integer("ORDER_AMENDMENT_DAYS", 14)
 # Days in which a vendor, or a buyer who was asked back, must answer in a quote; after them the quote expires.

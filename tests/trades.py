@@ -75,6 +75,7 @@ def decided_dispute(order: Order) -> list[Dispute | DisputeEvidence]:
         text="March is missing.",
         amount=order.amount,
         answer_due_at=clock.now(),
+        decision_due_at=clock.now(),
         verdict=Verdict.ACCEPT,
         refund_amount=0,
         grounds="March is there.",

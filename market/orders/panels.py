@@ -7,11 +7,13 @@ from django.db.models import Count, Min
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from market.kernel import clock
 from market.kernel.actors import Actor
 from market.orders.models import Amendment, Dispute
 from market.orders.states import AmendmentState, ContractSide, DisputeState
+from market.workspaces import notices
 from market.workspaces.access import Workspace
 from market.workspaces.dashboard import Figure, Number, register
 
@@ -43,9 +45,28 @@ def vendor_panel(actor: Actor) -> Iterator[Figure]:
 
 def operator_panel(actor: Actor) -> Iterator[Figure]:
     """How many disputes wait for an operator's decision; one query."""
-    waiting = Dispute.objects.filter(state=DisputeState.AWAITING_DECISION).count()
-    url = f"{reverse('operator:orders_dispute_changelist')}?state__exact={DisputeState.AWAITING_DECISION}"
-    yield Number(_("Disputes to decide"), str(waiting), url=url, icon="gavel")
+    waiting = Dispute.objects.filter(state=DisputeState.AWAITING_DECISION).aggregate(
+        number=Count("id"), first=Min("decision_due_at")
+    )
+    yield Number(
+        _("Disputes to decide"), str(waiting["number"]), note=_first(waiting["first"]), url=_to_decide(), icon="gavel"
+    )
+
+
+def undecided_notice(actor: Actor) -> Iterator[notices.Notice]:
+    """That disputes have waited too long for a decision; one look at an index."""
+    number = Dispute.objects.filter(state=DisputeState.AWAITING_DECISION, decision_due_at__lte=clock.now()).count()
+    if number:
+        text = ngettext(
+            "%(number)d dispute should have been decided by now.",
+            "%(number)d disputes should have been decided by now.",
+            number,
+        )
+        yield notices.Notice(text % {"number": number}, _to_decide())
+
+
+def _to_decide() -> str:
+    return f"{reverse('operator:orders_dispute_changelist')}?state__exact={DisputeState.AWAITING_DECISION}"
 
 
 def _first(moment: datetime.datetime | None) -> str | Promise:
@@ -55,3 +76,4 @@ def _first(moment: datetime.datetime | None) -> str | Promise:
 
 register(Workspace.VENDOR, vendor_panel)
 register(Workspace.OPERATOR, operator_panel)
+notices.register(Workspace.OPERATOR, undecided_notice)

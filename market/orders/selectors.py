@@ -8,11 +8,12 @@ from typing import Any
 
 from django.db.models import BigIntegerField, Count, Q, QuerySet, Sum
 
+from accounts.selectors import sees_everything
 from accounts.states import Capacity, Role
 from market.audit.models import AuditEvent
 from market.audit.selectors import events_of
 from market.kernel import clock
-from market.kernel.actors import SYSTEM, Actor
+from market.kernel.actors import Actor
 from market.kernel.errors import NotFound
 from market.ledger.models import Transfer
 from market.ledger.selectors import sums_by_kind, transfers_of
@@ -24,9 +25,6 @@ BUYING_ROLES = (Role.OWNER, Role.PURCHASER)
 APPROVING_ROLES = (Role.OWNER, Role.FINANCE)
 ANSWERING_ROLES = (Role.OWNER, Role.LISTER)
 
-_SEE_ALL = frozenset({Capacity.OPERATOR, Capacity.REGULATOR})
-
-
 SHOWN_WITH = ("buyer_org", "vendor_org", "product", "revision", "offer", "dispute")
 """What a line about an order shows besides the order."""
 
@@ -34,7 +32,7 @@ SHOWN_WITH = ("buyer_org", "vendor_org", "product", "revision", "offer", "disput
 def orders_visible_to(actor: Actor) -> QuerySet[Order]:
     """Orders with all that a line about them shows: a buyer's purchases, a vendor's sales, everything for auditors."""
     orders = Order.objects.select_related(*SHOWN_WITH)
-    if actor is SYSTEM or actor.capacities & _SEE_ALL:
+    if sees_everything(actor):
         return orders
     return orders.filter(Q(buyer_org=actor.organization_id) | Q(vendor_org=actor.organization_id))
 
@@ -46,7 +44,7 @@ def orders_listed_for(actor: Actor, side: str | None = None) -> QuerySet[Order]:
     order. With "buyer or vendor" PostgreSQL reads every newer order of the exchange to find an organisation's few.
     """
     trades = actor.capacities & {Capacity.BUYER, Capacity.VENDOR}
-    if side is None and len(trades) == 1 and not actor.capacities & _SEE_ALL:
+    if side is None and len(trades) == 1 and not sees_everything(actor):
         side = "purchases" if Capacity.BUYER in trades else "sales"
     if side is None:
         return orders_visible_to(actor)
@@ -159,7 +157,7 @@ def amendable(order: Order) -> list[str]:
 def amendments_visible_to(actor: Actor) -> QuerySet[Amendment]:
     """Amendments with order and terms: those of a buyer's purchases and a vendor's sales, all for auditors."""
     amendments = Amendment.objects.select_related("terms", *(f"order__{name}" for name in SHOWN_WITH))
-    if actor is SYSTEM or actor.capacities & _SEE_ALL:
+    if sees_everything(actor):
         return amendments
     return amendments.filter(Q(buyer_org_id=actor.organization_id) | Q(vendor_org_id=actor.organization_id))
 
@@ -230,11 +228,17 @@ def _deadline_of_state(order: Order) -> dict[str, Any] | None:
         what, column = ("payment", "payment_due_at") if order.payment_due_at else ("term_end", "access_until")
     elif order.state in _DEADLINES:
         what, column = _DEADLINES[order.state]
-    elif order.state == OrderState.DISPUTED and order.dispute.state == DisputeState.AWAITING_ANSWER:
-        return {"what": "answer", "at": order.dispute.answer_due_at}
+    elif order.state == OrderState.DISPUTED:
+        return _deadline_of_dispute(order.dispute)
     else:
         return None
     return {"what": what, "at": getattr(order, column)}
+
+
+def _deadline_of_dispute(dispute: Dispute) -> dict[str, Any] | None:
+    if dispute.state == DisputeState.AWAITING_ANSWER:
+        return {"what": "answer", "at": dispute.answer_due_at}
+    return {"what": "decision", "at": dispute.decision_due_at} if dispute.escalated_at is None else None
 
 
 def money_of(order: Order) -> dict[str, Any]:
@@ -289,7 +293,7 @@ def timeline(actor: Actor, order: Order) -> list[Moment]:
 
     People are named to their own organisation and to auditors; the other side sees party and role only.
     """
-    sees_all = actor is SYSTEM or bool(actor.capacities & _SEE_ALL)
+    sees_all = sees_everything(actor)
     acts = _acts(actor, order, events_of(order.id), sees_all)
     movements = _movements(transfers_of([order.id]).select_related("debit_account", "credit_account"))
     return sorted([*acts, *movements], key=lambda moment: moment.at)

@@ -17,6 +17,12 @@ def close_unanswered() -> None:
     services.close_unanswered()
 
 
+@shared_task(name="orders.escalate_undecided", ignore_result=True)
+def escalate_undecided() -> None:
+    """Put on record which disputes the operator did not decide in time."""
+    services.escalate_undecided()
+
+
 @shared_task(name="orders.refund_overdue_failures", ignore_result=True)
 def refund_overdue_failures() -> None:
     """Refund failed orders that no operator sent back to delivery in time."""
@@ -40,6 +46,7 @@ BEAT_SCHEDULE = {
     "orders.expire_amendments": {"task": "orders.expire_amendments", "schedule": 300.0},
     "orders.accept_overdue": {"task": "orders.accept_overdue", "schedule": 60.0},
     "orders.close_unanswered": {"task": "orders.close_unanswered", "schedule": 60.0},
+    "orders.escalate_undecided": {"task": "orders.escalate_undecided", "schedule": 300.0},
     "orders.refund_overdue_failures": {"task": "orders.refund_overdue_failures", "schedule": 300.0},
     "orders.wake_waiting": {"task": "orders.wake_waiting", "schedule": 60.0},
 }

@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 from django.db import transaction
 
+from market.audit.models import AuditEvent
 from market.kernel import clock
 from market.kernel.actors import SYSTEM
 from market.orders import jobs, services
@@ -105,6 +106,27 @@ def test_answer_against_the_end_of_its_time():
         assert closed in (0, 1) and isinstance(said, Exception) == bool(closed)
         dispute.refresh_from_db()
         assert (dispute.state, bool(dispute.answer)) == ("awaiting_decision", not closed)
+
+
+def test_escalated_twice_and_decided_at_the_same_moment():
+    market = factories.market(funds=1_000_000)
+    for _round in range(ROUNDS):
+        order = delivered(market)
+        services.dispute(actor=buyer(market), order_id=order.id, **WORDS)
+        dispute = services.answer_dispute(actor=vendor(market), order_id=order.id, text="It is there.")
+
+        def escalate(at=dispute.decision_due_at):
+            with clock.frozen_at(at):
+                return services.escalate_undecided()
+
+        decide = partial(
+            services.decide_dispute, actor=operator(market), order_id=order.id, verdict="accept", grounds="We looked."
+        )
+        first, second, decided = together([escalate, escalate, decide])
+        assert first + second in (0, 1) and decided.verdict == "accept"
+        events = AuditEvent.objects.filter(subject_id=order.id, name="order.dispute_escalated")
+        dispute.refresh_from_db()
+        assert events.count() == first + second == (dispute.escalated_at is not None)
 
 
 def test_of_many_decisions_one_counts():

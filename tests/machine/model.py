@@ -39,6 +39,7 @@ class Rules:
     failed_refund: int
     acceptance: int
     answer: int
+    decision: int
 
 
 @dataclasses.dataclass
@@ -55,6 +56,7 @@ class Order:
     acceptance_due_at: datetime.datetime | None = None
     refund_due_at: datetime.datetime | None = None
     answer_due_at: datetime.datetime | None = None
+    decision_due_at: datetime.datetime | None = None
     is_answered: bool = False
     captured_at: datetime.datetime | None = None
     tries: int = 1
@@ -114,7 +116,7 @@ class World:
             S.AWAITING_FUNDS: order.funds_due_at,
             S.DELIVERED: order.acceptance_due_at,
             S.DELIVERY_FAILED: order.refund_due_at,
-            S.DISPUTED: None if order.is_answered else order.answer_due_at,
+            S.DISPUTED: order.decision_due_at if order.is_answered else order.answer_due_at,
         }.get(order.state)
 
     # What the buyer does.
@@ -209,6 +211,7 @@ class World:
         if found.answer_due_at <= self.now:
             return frozenset({"AnswerTooLate"})
         found.is_answered = True
+        found.decision_due_at = self.now + self.rules.decision * DAY
         return DONE
 
     def decide(self, order: str, verdict: str, percent: int) -> frozenset[str]:
@@ -268,8 +271,9 @@ class World:
 
     def close_unanswered(self) -> frozenset[str]:
         for order in self.orders:
-            if order.state == S.DISPUTED and order.answer_due_at <= self.now:
+            if order.state == S.DISPUTED and not order.is_answered and order.answer_due_at <= self.now:
                 order.is_answered = True
+                order.decision_due_at = self.now + self.rules.decision * DAY
         return DONE
 
     def expire_waiting(self) -> frozenset[str]:

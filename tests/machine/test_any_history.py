@@ -83,6 +83,7 @@ class AnyHistory(RuleBasedStateMachine):
                 failed_refund=settings.ORDER_FAILED_REFUND_DAYS,
                 acceptance=self.exchange.market.offer.acceptance_days,
                 answer=settings.DISPUTE_ANSWER_DAYS,
+                decision=settings.DISPUTE_DECISION_DAYS,
             ),
         )
         self.play(act("deposit", amount=PRICES[1]))

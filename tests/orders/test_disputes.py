@@ -29,6 +29,7 @@ from tests.settlement.trades import market_with_fees
 
 pytestmark = pytest.mark.django_db
 ANSWER_TIME = datetime.timedelta(days=settings.DISPUTE_ANSWER_DAYS)
+DECISION_TIME = datetime.timedelta(days=settings.DISPUTE_DECISION_DAYS)
 SUBSCRIPTION = {"price_model": "subscription", "months": 3}
 
 
@@ -156,7 +157,9 @@ class TestAnswering:
         services.answer_dispute(actor=vendor(market), order_id=order.id, text=" It is there. ")
         order = current(order)
         assert (order.dispute.state, order.dispute.answer) == (DisputeState.AWAITING_DECISION, "It is there.")
-        assert next_deadline(order) is None
+        dispute = order.dispute
+        assert next_deadline(order) == {"what": "decision", "at": dispute.decision_due_at}
+        assert dispute.decision_due_at == dispute.answered_at + DECISION_TIME
         assert acts_open_to(vendor(market), order) == []
         assert acts_open_to(operator(market), order) == ["decide_dispute"]
 
@@ -188,6 +191,7 @@ class TestAnswering:
             assert services.close_unanswered() == 1
             assert services.close_unanswered() == 0
         assert names(order)[-1] == "order.dispute_unanswered"
+        assert current(order).dispute.decision_due_at == order.dispute.answer_due_at + DECISION_TIME
         assert decide(market, order, "refund").state == OrderState.REFUNDED
 
 
@@ -251,6 +255,27 @@ class TestDeciding:
         order = decide(market, order, "accept")
         for verdict in ("accept", "refund"):
             nothing_changed(order, lambda verdict=verdict: decide(market, order, verdict), IllegalTransition)
+
+    def test_late_is_escalated_once_and_moves_no_money(self, client):
+        market = factories.market(funds=50_000)
+        late, in_time = answered(market), answered(market)
+        due = late.dispute.decision_due_at
+        with clock.frozen_at(due - datetime.timedelta(seconds=1)):
+            decide(market, in_time, "accept")
+            assert services.escalate_undecided() == 0
+        before = money(market)
+        with clock.frozen_at(due):
+            assert services.escalate_undecided() == 1
+            assert services.escalate_undecided() == 0
+            client.force_login(market.operator.user)
+            assert "1 dispute should have been decided by now." in client.get("/admin/").content.decode()
+        late = current(late)
+        assert (late.dispute.escalated_at, late.state, money(market)) == (due, "disputed", before)
+        assert names(late)[-1] == "order.dispute_escalated" and "order.dispute_escalated" not in names(in_time)
+        assert next_deadline(late) is None
+        with clock.frozen_at(due + datetime.timedelta(days=1)):
+            assert decide(market, late, "refund").dispute.escalated_at == due
+            assert "should have been decided" not in client.get("/admin/").content.decode()
 
     def test_a_free_order_is_refunded_nothing(self):
         market = factories.market()
@@ -354,6 +379,13 @@ class TestOverHttp:
         ),
         ("awaiting_answer", "UPDATE orders_dispute SET state = 'decided'", "orders_dispute_state_moves"),
         ("awaiting_answer", "DELETE FROM orders_dispute", "orders_dispute_is_immutable"),
+        ("awaiting_answer", "UPDATE orders_dispute SET escalated_at = now()", "orders_dispute_is_immutable"),
+        (
+            "awaiting_answer",
+            "UPDATE orders_dispute SET state = 'awaiting_decision'",
+            "dispute_decision_due_when_awaited",
+        ),
+        ("awaiting_decision", "UPDATE orders_dispute SET decision_due_at = now()", "orders_dispute_is_immutable"),
         ("awaiting_decision", "UPDATE orders_dispute SET answer = 'y'", "orders_dispute_is_immutable"),
         ("awaiting_decision", "UPDATE orders_dispute SET state = 'awaiting_answer'", "orders_dispute_state_moves"),
         ("awaiting_decision", "UPDATE orders_dispute SET state = 'decided'", "dispute_decided_with_grounds"),

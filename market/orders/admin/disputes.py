@@ -8,7 +8,6 @@ from django.contrib.admin import display, register
 from django.db.models import Case, QuerySet, Value, When
 from django.http import HttpRequest
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -17,14 +16,14 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 from market.catalog.price_forms import YuanField
 from market.kernel.actors import Actor
 from market.orders import services
-from market.orders.admin.timeline import moment_text
+from market.orders.admin.of_order import OfOrder
 from market.orders.models import Dispute, SpendingLimit
 from market.orders.selectors import acts_open_to
 from market.orders.services.words import MAX_TEXT
 from market.orders.states import DisputeState, Verdict
 from market.workspaces.acts import Act
 from market.workspaces.bases import OrganizationScopedAdmin, WorkspaceAdmin
-from market.workspaces.columns import yuan
+from market.workspaces.columns import moment_text, yuan
 from market.workspaces.filters import BusinessDayFilter
 from market.workspaces.sites import auditor_site, operator_site, vendor_site
 
@@ -43,36 +42,22 @@ class DecisionForm(forms.Form):
     grounds = forms.CharField(label=_("Grounds"), max_length=MAX_TEXT, widget=UnfoldAdminTextareaWidget)
 
 
-class ReadDisputes:
+class ReadDisputes(OfOrder):
     """How disputes look, on every site."""
 
     icon = "gavel"
     list_display = ("order", "state", "reason", yuan("amount", _("disputed (yuan)")), "opened_at", "answer_due_at")
     list_filter = ("state", "reason", ("opened_at", BusinessDayFilter))
     list_select_related = ("order",)
-    search_fields = ("order__number",)
-    search_help_text = _("Order number")
     fields = (
-        "order_link", "state", "reason", "buyer_says", yuan("amount", _("disputed (yuan)")), "opened_at",
-        "answer_due_at", "vendor_says", "answered_at", "verdict", "refund", "decision_grounds", "decided_at",
-        "evidence_lines",
+        "order_line", "state", "reason", "buyer_says", yuan("amount", _("disputed (yuan)")), "opened_at",
+        "answer_due_at", "vendor_says", "answered_at", "decision_due_at", "escalated_at", "verdict", "refund",
+        "decision_grounds", "decided_at", "evidence_lines",
     )  # fmt: skip
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Dispute]:
         return super().get_queryset(request).select_related("order")
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Dispute], search_term: str
-    ) -> tuple[QuerySet[Dispute], bool]:
-        """Whole numbers only, so that an index answers whatever the size of the table."""
-        term = search_term.strip()
-        return (queryset.filter(order__number=term.upper()) if term else queryset), False
-
-    @display(description=_("order"))
-    def order_link(self, dispute: Dispute) -> SafeString:
-        url = reverse(f"{self.admin_site.name}:orders_order_change", args=[dispute.order_id])
-        return format_html('<a class="text-link" href="{}">{}</a>', url, dispute.order.number)
 
     @display(description=_("what the buyer says"))
     def buyer_says(self, dispute: Dispute) -> SafeString:
@@ -124,9 +109,14 @@ def decide(actor: Actor, dispute: Dispute, given: dict[str, Any]) -> None:
 
 @register(Dispute, site=operator_site)
 class DisputeAdmin(ReadDisputes, WorkspaceAdmin):
-    """Every dispute; those that wait for a decision stand first."""
+    """Every dispute; those that wait for a decision stand first, the most urgent on top."""
 
-    ordering = (Case(When(state=DisputeState.AWAITING_DECISION, then=Value(0)), default=Value(1)), "-id")
+    list_display = (*ReadDisputes.list_display, "decision_due_at")
+    ordering = (
+        Case(When(state=DisputeState.AWAITING_DECISION, then=Value(0)), default=Value(1)),
+        Case(When(state=DisputeState.AWAITING_DECISION, then="decision_due_at")),
+        "-id",
+    )
     acts = (
         Act(
             "decide",

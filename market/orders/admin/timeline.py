@@ -7,16 +7,16 @@ from typing import Any
 
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
-from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
 from accounts.states import Role
-from market.kernel import clock, money
+from market.kernel import money
 from market.kernel.actors import SYSTEM
 from market.ledger.states import AccountKind, TransferKind
 from market.orders import selectors
 from market.orders.models import Order
 from market.orders.states import DisputeReason, Verdict
+from market.workspaces.columns import moment_text
 
 TOGETHER = datetime.timedelta(seconds=5)
 """An act and the money it moves are of one transaction; further apart they are told separately."""
@@ -38,6 +38,7 @@ ACTS = {
     "order.evidence_attached": (_("Evidence attached"), "attach_file"),
     "order.dispute_answered": (_("Vendor answered"), "forum"),
     "order.dispute_unanswered": (_("No answer in time"), "timer_off"),
+    "order.dispute_escalated": (_("No decision in time"), "notification_important"),
     "order.dispute_decided": (_("Dispute decided"), "balance"),
     "order.captured": (_("Captured for the vendor"), "call_split"),
     "order.refunded": (_("Refunded"), "undo"),
@@ -65,6 +66,7 @@ ACTS = {
     "meter.warned": (_("Prepayment nearly used up"), "warning"),
     "meter.topped_up": (_("Prepayment topped up"), "payments"),
     "meter.stopped": (_("Prepayment used up"), "pause_circle"),
+    "meter.cancelled": (_("Ended early by the buyer"), "event_busy"),
     "meter.end_agreed": (_("Early end agreed"), "content_cut"),
     "meter.ended": (_("Metering ended"), "stop_circle"),
 }
@@ -201,8 +203,3 @@ def money_picture(order: Order) -> SafeString:
         )
         start += sums[name]
     return render_to_string("orders/money.html", {"escrowed": money.to_text(sums["escrowed"]), "parts": parts})
-
-
-def moment_text(moment: datetime.datetime) -> str:
-    """A moment to the second in the exchange's own time zone."""
-    return localtime(moment, clock.BUSINESS_ZONE).strftime("%Y-%m-%d %H:%M:%S")

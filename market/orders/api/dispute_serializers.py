@@ -58,6 +58,12 @@ class DisputeSerializer(serializers.Serializer):
     currency = serializers.CharField()
     opened_at = serializers.DateTimeField()
     answer_due_at = serializers.DateTimeField(help_text="After it the operator decides without an answer.")
+    decision_due_at = serializers.DateTimeField(
+        allow_null=True, help_text="The operator is to decide by then; set when the vendor answered or its time ended."
+    )
+    escalated_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the operator's delay went on record. The money stays in escrow."
+    )
     answer = serializers.CharField()
     answered_at = serializers.DateTimeField(allow_null=True)
     verdict = serializers.ChoiceField([("", ""), *Verdict.choices])

@@ -54,6 +54,8 @@ DISPUTE = OpenApiExample(
         "currency": "CNY",
         "opened_at": "2026-11-24T02:31:00Z",
         "answer_due_at": "2026-11-29T02:31:00Z",
+        "decision_due_at": None,
+        "escalated_at": None,
         "answer": "",
         "answered_at": None,
         "verdict": "",

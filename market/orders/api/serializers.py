@@ -70,9 +70,10 @@ class DeadlineSerializer(serializers.Serializer):
     """What happens by itself next."""
 
     what = serializers.ChoiceField(
-        ["approval", "funds", "acceptance", "answer", "refund", "payment", "term_end", "amendment"],
+        ["approval", "funds", "acceptance", "answer", "decision", "refund", "payment", "term_end", "amendment"],
         help_text="`approval`, `funds`: void unless approved or paid by then; `acceptance`: accepted then; `answer`: "
-        "until then the vendor may answer the dispute; `refund`: refunded then; `payment`: a late instalment must be "
+        "until then the vendor may answer the dispute; `decision`: until then the operator is to decide it, else the "
+        "delay is escalated; `refund`: refunded then; `payment`: a late instalment must be "
         "paid by then (see the subscription); `term_end`: the right to receive ends then, unless the contract is "
         "renewed; `amendment`: a proposed change is void then.",
     )

@@ -17,8 +17,9 @@ class Dispute(models.Model):
     """WHY: what the buyer objects to in a delivery, what the vendor answers, and what the operator decides.
 
     ``amount`` (fen) is what the order held in escrow when it was disputed, ``refund_amount`` what of it goes back to
-    the buyer. ``answer_due_at`` is the deadline that beat enforces: after it the operator decides without an answer.
-    What is said stays as it was said, in the database too; who said it is in the audit log.
+    the buyer. ``answer_due_at`` and ``decision_due_at`` are the deadlines that beat enforces: after the first the
+    operator decides without an answer, after the second its delay is put on record, at ``escalated_at``. What is said
+    stays as it was said, in the database too; who said it is in the audit log.
     """
 
     id = models.UUIDField(_("key"), primary_key=True, default=uuid7, editable=False)
@@ -32,6 +33,8 @@ class Dispute(models.Model):
     currency = models.CharField(_("currency"), max_length=3, default=CURRENCY)
     opened_at = models.DateTimeField(pgettext_lazy("time", "disputed"), default=clock.now)
     answer_due_at = models.DateTimeField(_("to be answered by"))
+    decision_due_at = models.DateTimeField(_("to be decided by"), null=True)
+    escalated_at = models.DateTimeField(_("escalated"), null=True)
     answer = models.TextField(_("what the vendor says"), blank=True)
     answered_at = models.DateTimeField(pgettext_lazy("time", "answered"), null=True)
     verdict = models.CharField(_("decision"), max_length=8, choices=Verdict, blank=True)
@@ -48,6 +51,11 @@ class Dispute(models.Model):
                 name="dispute_answered_when_said",
                 condition=Q(answer="", answered_at=None)
                 | (~Q(answer="") & Q(answered_at__isnull=False) & ~Q(state=DisputeState.AWAITING_ANSWER)),
+            ),
+            models.CheckConstraint(
+                name="dispute_decision_due_when_awaited",
+                condition=Q(state=DisputeState.AWAITING_ANSWER, decision_due_at=None, escalated_at=None)
+                | (~Q(state=DisputeState.AWAITING_ANSWER) & Q(decision_due_at__isnull=False)),
             ),
             models.CheckConstraint(
                 name="dispute_decided_with_grounds",
@@ -78,6 +86,11 @@ class Dispute(models.Model):
                 fields=["answer_due_at"],
                 condition=Q(state=DisputeState.AWAITING_ANSWER),
                 name="dispute_answer_due",
+            ),
+            models.Index(
+                fields=["decision_due_at"],
+                condition=Q(state=DisputeState.AWAITING_DECISION),
+                name="dispute_decision_due",
             ),
         ]
 

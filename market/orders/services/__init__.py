@@ -10,7 +10,13 @@ from market.orders.services.approving import approve, decline, remove_limit, set
 from market.orders.services.bulk import place_many
 from market.orders.services.deciding import decide_dispute
 from market.orders.services.delivering import mark_delivered, mark_delivering, mark_delivery_failed, retry_delivery
-from market.orders.services.disputing import answer_dispute, attach_evidence, close_unanswered, dispute
+from market.orders.services.disputing import (
+    answer_dispute,
+    attach_evidence,
+    close_unanswered,
+    dispute,
+    escalate_undecided,
+)
 from market.orders.services.ending import cancel, refund_failed, refund_overdue_failures
 from market.orders.services.lines import accept_lines
 from market.orders.services.placing import place
@@ -34,6 +40,7 @@ __all__ = [
     "decline_amendment",
     "dispute",
     "end_access",
+    "escalate_undecided",
     "expire_amendments",
     "expire_waiting",
     "mark_delivered",

@@ -9,14 +9,14 @@ from typing import Any
 import rfc8785
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from market.audit.models import AuditEvent
 from market.catalog.services.rules import Findings
 from market.kernel import clock
 from market.kernel.actors import SYSTEM, Actor
-from market.kernel.database import insert_together, move_state
+from market.kernel.database import insert_together, move_instance
 from market.kernel.errors import Forbidden, NotFound
 from market.ledger.selectors import transfers_of
 from market.orders import jobs
@@ -178,7 +178,13 @@ def answer_dispute(*, actor: Actor, order_id: uuid.UUID, text: str, also_insert:
         now = clock.now()
         if dispute.state == DisputeState.AWAITING_ANSWER and dispute.answer_due_at <= now:
             raise AnswerTooLate(_("The operator decides without it."))
-        advance(dispute, DisputeState.AWAITING_DECISION, answer=text, answered_at=now)
+        advance(
+            dispute,
+            DisputeState.AWAITING_DECISION,
+            answer=text,
+            answered_at=now,
+            decision_due_at=_decision_due(now),
+        )
         insert_together(
             evidence("order.dispute_answered", actor, order, text_sha256=_sha256(text)),
             also_insert(dispute) if also_insert else None,
@@ -196,9 +202,11 @@ def lock_dispute(actor: Actor, order_id: uuid.UUID) -> tuple[Order, Dispute]:
 
 def advance(dispute: Dispute, target: str, **changes: Any) -> None:
     """Compare-and-set in the database, and the same on the instance. Raises ``IllegalTransition``."""
-    move_state(Dispute.objects.filter(id=dispute.id), DISPUTE_MOVES, target, **changes)
-    for name, value in {"state": target, **changes}.items():
-        setattr(dispute, name, value)
+    move_instance(dispute, DISPUTE_MOVES, target, **changes)
+
+
+def _decision_due(now: datetime.datetime) -> datetime.datetime:
+    return now + datetime.timedelta(days=settings.DISPUTE_DECISION_DAYS)
 
 
 def close_unanswered() -> int:
@@ -206,22 +214,38 @@ def close_unanswered() -> int:
 
     In batches; any number of callers may run at once, each takes what no other holds.
     """
-    closed = 0
-    while batch := _close_batch():
-        closed += batch
-    return closed
+    now = clock.now()
+    unanswered = Dispute.objects.filter(state=DisputeState.AWAITING_ANSWER, answer_due_at__lte=now)
+    changes = {"state": DisputeState.AWAITING_DECISION, "decision_due_at": _decision_due(now)}
+    return _in_batches(unanswered.order_by("answer_due_at"), "order.dispute_unanswered", changes)
 
 
-def _close_batch() -> int:
+def escalate_undecided() -> int:
+    """Put on record, once a dispute, that the operator did not decide in time; returns how many.
+
+    No clock gives a verdict: the money stays in escrow, and the delay is in the order's timeline, for both parties and
+    auditors, and on every page of the operators' workspace until somebody decides. Batches as ``close_unanswered``.
+    """
+    now = clock.now()
+    undecided = Dispute.objects.filter(
+        state=DisputeState.AWAITING_DECISION, decision_due_at__lte=now, escalated_at=None
+    )
+    return _in_batches(undecided.order_by("decision_due_at"), "order.dispute_escalated", {"escalated_at": now})
+
+
+def _in_batches(overdue: QuerySet[Dispute], event: str, changes: dict[str, Any]) -> int:
+    """Make the changes to every dispute of the queryset, each with its event; returns how many."""
+    done = 0
+    while batch := _one_batch(overdue, event, changes):
+        done += batch
+    return done
+
+
+def _one_batch(overdue: QuerySet[Dispute], event: str, changes: dict[str, Any]) -> int:
     with transaction.atomic():
-        overdue = list(
-            Dispute.objects.filter(state=DisputeState.AWAITING_ANSWER, answer_due_at__lte=clock.now())
-            .select_related("order")
-            .order_by("answer_due_at")
-            .select_for_update(of=("self",), skip_locked=True, no_key=True)[:BATCH]
+        batch = list(
+            overdue.select_related("order").select_for_update(of=("self",), skip_locked=True, no_key=True)[:BATCH]
         )
-        Dispute.objects.filter(id__in=[dispute.id for dispute in overdue], state=DisputeState.AWAITING_ANSWER).update(
-            state=DisputeState.AWAITING_DECISION
-        )
-        insert_together([evidence("order.dispute_unanswered", SYSTEM, dispute.order) for dispute in overdue])
-    return len(overdue)
+        Dispute.objects.filter(id__in=[dispute.id for dispute in batch]).update(**changes)
+        insert_together([evidence(event, SYSTEM, dispute.order) for dispute in batch])
+    return len(batch)
