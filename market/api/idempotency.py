@@ -36,7 +36,7 @@ class ReplyRecorder:
 
     def row(self, status: int, body: Any) -> models.Model:
         """The unsaved reply for the act to insert. ``body`` must be what the client gets, renderable as JSON."""
-        plain = orjson.loads(orjson.dumps(body, _as_plain))
+        plain = orjson.loads(orjson.dumps(body, _as_plain, orjson.OPT_UTC_Z))
         self.reply = new_row(
             IdempotentReply,
             organization_id=self.organization_id,

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext_lazy as _
 
-from accounts.states import Capacity
+from accounts.selectors import sees_everything
 from market.billing.closing import closes_for_good
 from market.billing.errors import NotMetered
 from market.billing.models import Meter, Period, Statement, Subscription, UsageDay, UsageRecord
@@ -15,11 +15,9 @@ from market.billing.states import MeterState, PeriodState, Renewal, Subscription
 from market.catalog.pricing import Calculation, month_charge
 from market.catalog.selectors import may_list
 from market.kernel import clock
-from market.kernel.actors import SYSTEM, Actor
+from market.kernel.actors import Actor
 from market.kernel.errors import InvalidInput, NotFound
 from market.orders.selectors import BUYING_ROLES, order_visible_to
-
-_SEE_ALL = frozenset({Capacity.OPERATOR, Capacity.REGULATOR})
 
 
 def with_next_payment(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription]:
@@ -135,13 +133,14 @@ def meter_of(actor: Actor, order_id: uuid.UUID) -> Meter:
 
 
 def meter_acts(actor: Actor, meter: Meter) -> list[str]:
-    """What the actor may do with the meter now: ``top_up`` for its buyer, ``report`` for its vendor."""
+    """What the actor may do with the meter now: ``top_up`` and ``end`` for its buyer, ``report`` for its vendor."""
     is_open = meter.state != MeterState.ENDED
     is_buyer = meter.buyer_org_id == actor.organization_id and actor.role in BUYING_ROLES
     is_vendor = meter.vendor_org_id == actor.organization_id and may_list(actor)
     acts = {
         "report": is_open and is_vendor,
         "top_up": is_open and is_buyer,
+        "end": is_open and is_buyer and clock.now() < meter.ends_at,
     }
     return [name for name, open_now in acts.items() if open_now]
 
@@ -229,6 +228,6 @@ def filter_statements(
 
 
 def _visible(rows: QuerySet, actor: Actor) -> QuerySet:
-    if actor is SYSTEM or actor.capacities & _SEE_ALL:
+    if sees_everything(actor):
         return rows
     return rows.filter(Q(buyer_org=actor.organization_id) | Q(vendor_org=actor.organization_id))

@@ -112,7 +112,7 @@ def test_the_buyer_sees_use_at_once(market, order):
     assert [(line["reason"], line["quantity"]) for line in body["lines"]] == [("free_units", 10), ("use", 110)]
     assert body["months"] == [{"month": "2027-03", "units": 120, "amount": 110, "statement": None}]
     assert body["next_deadline"] == {"what": "statement", "at": "2027-03-31T16:00:00Z"}
-    assert body["acts"] == ["top_up"]
+    assert body["acts"] == ["top_up", "end"]
 
 
 @pytest.mark.parametrize(
@@ -172,6 +172,27 @@ def test_topping_up_twice_under_one_key_pays_once(market, order):
     assert (first.status_code, again.status_code) == (200, 200) and again.json() == first.json()
     assert (first.json()["prepaid"], first.json()["top_ups"]) == (20_000, 1)
     assert money(market) == (80_000, 20_000)
+
+
+def test_a_buyer_ends_it_alone_and_once(market, order):
+    report(market, order, use(300))
+    client = factories.api_client(market.purchaser)
+    before = fingerprint()
+    for stranger, status in [(market.lister, 403), (factories.market().purchaser, 404)]:
+        assert post(factories.api_client(stranger), f"orders/{order.id}/meter/end").status_code == status
+    assert meter_of(order).ends_at > NOON and "billing_meter" not in changed(before)
+    first = post(client, f"orders/{order.id}/meter/end", key="once")
+    assert (first.status_code, first.json()["ends_at"]) == (200, "2027-03-08T04:00:00Z")
+    assert first.json()["next_deadline"] == {"what": "last_statement", "at": "2027-03-11T04:00:00Z"}
+    assert "end" not in first.json()["acts"]
+    assert post(client, f"orders/{order.id}/meter/end", key="once").json() == first.json()
+    again = post(client, f"orders/{order.id}/meter/end", key="twice")
+    assert (again.status_code, again.json()["code"]) == (409, "meter_ended")
+    order.refresh_from_db()
+    assert order.access_until == NOON
+    with clock.frozen_at(at(3, 12)):
+        assert services.close_due() == 1
+    assert (meter_of(order).state, money(market)) == ("ended", (99_710, 290))
 
 
 def test_topping_up_beyond_the_wallet_says_what_is_missing(market, order):

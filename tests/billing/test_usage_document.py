@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from market.billing import services
+from market.billing.errors import MeterEnded
 from market.billing.models import Statement
 from market.kernel import clock
 from market.ledger.states import AccountKind
@@ -36,7 +37,7 @@ def examples() -> list:
 
 def test_the_document_has_all_its_examples():
     titles = [parameter.id for parameter in examples()]
-    assert len(titles) == 6 and DOCUMENT.count('```json\n{"amount"') == 6
+    assert len(titles) == 7 and DOCUMENT.count('```json\n{"amount"') == 7
 
 
 def perform(market, order, act: str) -> str:
@@ -47,6 +48,12 @@ def perform(market, order, act: str) -> str:
         return f"{made}: {made.units} units, {made.amount}" + (", the last" if made.is_final else "")
     if act == "top up":
         return f"{services.top_up_meter(actor=buyer(market), order_id=order.id).prepaid} paid ahead"
+    if act == "end":
+        try:
+            ended = services.end_meter(actor=buyer(market), order_id=order.id)
+        except MeterEnded as refusal:
+            return refusal.code
+        return "use counts until now" if ended.ends_at == clock.now() else "?"
     if act.startswith("deposit"):
         factories.fund(market.buyer, int(act.split()[1]))
         return "deposited"

@@ -234,3 +234,20 @@ class TopUpMeter(APIView):
     def post(self, request: Request, order_id: uuid.UUID) -> Response:
         """Top up once."""
         return act_once(request, "meters.top_up", services.top_up_meter, rendered, order_id=order_id)
+
+
+class EndMeter(APIView):
+    """No more use."""
+
+    scopes = {"POST": Scope.ORDERS_WRITE}
+
+    @act_schema(
+        "meters_end",
+        "End a metered contract",
+        "Use counts until now and the right to receive ends; the vendor need not agree. It keeps its days for late "
+        "records; then comes the last statement, and what is left of the prepayment returns to your wallet.",
+        "The order is not metered, its use is over already, or the same key is being worked on.",
+    )
+    def post(self, request: Request, order_id: uuid.UUID) -> Response:
+        """End it once."""
+        return act_once(request, "meters.end", services.end_meter, rendered, order_id=order_id)

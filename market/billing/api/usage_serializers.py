@@ -82,7 +82,7 @@ class MeterSerializer(serializers.Serializer):
     order = serializers.UUIDField(source="order_id")
     unit = serializers.CharField(source="order.offer.unit", help_text="What is counted.")
     state = serializers.ChoiceField(MeterState.choices, help_text="`stopped`: the prepayment is used up.")
-    acts = serializers.SerializerMethodField(help_text="What you may do now: report, top_up.")
+    acts = serializers.SerializerMethodField(help_text="What you may do now: report, top_up, end.")
     month = MonthField(help_text="The open month.")
     units = serializers.IntegerField(help_text="Net units of the open month, with `carried`.")
     carried = serializers.IntegerField(help_text="Credit in units brought forward: zero or less.")

@@ -4,6 +4,7 @@ from market.billing.services.beginning import begin as begin_subscription
 from market.billing.services.charging import charge_months
 from market.billing.services.collecting import collect_due, end_lapsed, suspend_late
 from market.billing.services.ending import terminate as terminate_subscription
+from market.billing.services.leaving import leave as end_meter
 from market.billing.services.meters import begin as begin_meter
 from market.billing.services.meters import end_early as end_meter_early
 from market.billing.services.meters import top_up as top_up_meter
@@ -23,6 +24,7 @@ __all__ = [
     "collect_due",
     "decline_renewal",
     "end_lapsed",
+    "end_meter",
     "end_meter_early",
     "end_term",
     "end_terms",
