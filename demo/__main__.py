@@ -16,6 +16,7 @@ from rich.progress import Progress
 from demo import facts, summary
 from demo.checks import Check, check
 from demo.client import Refused
+from demo.contracts import Contracts
 from demo.damage import damaged_file
 from demo.job import Run, TookTooLong
 from demo.listing import FormRefused
@@ -66,6 +67,7 @@ def trade(
     run.list_something_new()
     run.look_around()
     run.deposit()
+    contracts = Contracts(run)
     with damaged_file(run.plan.damaged.choice.product["id"]):
         screen.print(
             "One byte of one file in the store is changed. Orders are placed while the workers sleep: "
@@ -77,15 +79,19 @@ def trade(
         run.overreach()
         run.trespass()
         run.place_last_month()
+        contracts.sell()
         screen.print("The workers wake up.")
         run.deliver()
     run.refund()
     run.receive()
     run.accept()
+    contracts.begin()
+    contracts.use()
+    contracts.leave()
     run.settle()
     report = run.export()
     screen.print("Everything is read back and compared.")
-    found = facts.gather(run, report)
+    found = facts.gather(run, contracts, report)
     return run, found, check(run, found)
 
 

@@ -1,11 +1,13 @@
 """Every figure compared with an independent source. A check says what it compared, so that a wrong one tells why."""
 
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
+from demo.contracts import FREE_UNITS, MONTHLY, MONTHS, PREPAID, RECORDS, SEATS, UNIT_PRICE
 from demo.facts import Facts
 from demo.job import BEYOND, BROKEN_OFF_AFTER, Run
 from demo.open_data import OPEN_DATA
@@ -30,7 +32,7 @@ class Check:
 
 def check(run: Run, facts: Facts) -> list[Check]:
     """Every check, in the order of the trade."""
-    parts = (_orders, _refusals, _delivery, _acceptance, _money, _settlement, _evidence)
+    parts = (_orders, _refusals, _delivery, _acceptance, _contracts, _money, _settlement, _evidence)
     return [found for part in parts for found in part(run, facts)]
 
 
@@ -182,6 +184,54 @@ def _acceptance(run: Run, facts: Facts) -> Iterator[Check]:
     )
     other = set(states) - {"settled", "cancelled", "refunded"}
     yield Check("No order is in any other state", not other, str(dict(states)))
+
+
+def _contracts(run: Run, facts: Facts) -> Iterator[Check]:
+    found = facts.contracts
+    monthly = MONTHLY * SEATS
+    yield same(
+        "A subscription costs what was announced, and its months add up to that, in fen",
+        computed=monthly * MONTHS,
+        preview=found.previews["subscription"]["total"],
+        contract=found.subscription["amount"],
+        months=sum(month["amount"] for month in found.subscription["periods"]),
+    )
+    due = {"subscription": monthly, "metered": PREPAID}
+    yield same(
+        "Its first month, and what metered use pays ahead, are in escrow",
+        computed=due,
+        preview={model: preview["due_now"] for model, preview in found.previews.items()},
+        API={model: order["amount"] for model, order in found.orders.items()},
+        transfers=found.escrowed,
+        report=found.rows,
+    )
+    yield same("A report of use that was sent twice counts once", sent=RECORDS, duplicates=found.duplicates)
+    yield same(
+        "Metered use: the units reported, less what was taken back",
+        reported=found.reported,
+        API=found.usage["units"],
+        records=sum(record["units"] for record in found.records),
+        SQL=found.database[0],
+    )
+    exact = Fraction(max(found.reported - FREE_UNITS, 0) * UNIT_PRICE, 10_000)
+    yield same(
+        "What it costs, computed again in exact fractions and rounded once, in fen",
+        computed=math.floor(exact + Fraction(1, 2)),
+        API=found.usage["drawn"],
+        records=sum(record["drawn"] for record in found.records),
+        SQL=found.database[1],
+        prepayment=PREPAID - found.usage["left"],
+    )
+    yield same(
+        "Its buyer has ended it; the rest returns after the last statement",
+        wanted="last_statement",
+        API=found.usage["next_deadline"]["what"],
+    )
+    yield same(
+        "Their buyer's wallet: before + deposit - what is in escrow = after, in fen",
+        computed=found.wallet_before + found.deposit - sum(due.values()),
+        API=found.wallet,
+    )
 
 
 def _money(run: Run, facts: Facts) -> Iterator[Check]:

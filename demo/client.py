@@ -40,7 +40,7 @@ class Api:
 
     def get(self, path: str, **parameters: Any) -> dict[str, Any]:
         """A JSON document. Raises ``Refused``."""
-        return _answer(self._client.get(path, params=parameters)).json()
+        return _answer(self._send("GET", path, params=parameters)).json()
 
     def pages(self, path: str, **parameters: Any) -> Iterator[dict[str, Any]]:
         """Every row of a list, page after page."""
@@ -49,16 +49,23 @@ class Api:
             yield from page["results"]
             if not page["next"]:
                 return
-            page = _answer(self._client.get(page["next"])).json()
+            page = _answer(self._send("GET", page["next"])).json()
 
     def post(self, path: str, body: dict[str, Any] | None = None, key: str = "") -> httpx.Response:
         """An act, under an idempotency key of its own unless one is given. Raises ``Refused``."""
         headers = {"Idempotency-Key": key or str(uuid.uuid4())}
-        return _answer(self._client.post(path, json=body if body is not None else {}, headers=headers))
+        return _answer(self._send("POST", path, json=body if body is not None else {}, headers=headers))
 
     def delete(self, path: str) -> None:
         """Raises ``Refused``."""
-        _answer(self._client.delete(path))
+        _answer(self._send("DELETE", path))
+
+    def _send(self, method: str, path: str, **parts: Any) -> httpx.Response:
+        """Once more where the server closed a resting connection at the moment we used it; acts carry their key."""
+        try:
+            return self._client.request(method, path, **parts)
+        except (httpx.ReadError, httpx.RemoteProtocolError):
+            return self._client.request(method, path, **parts)
 
     def download(self, url: str, target: Path, stop_after: int | None = None) -> str:
         """Fetch ``url`` to ``target``, going on where an earlier call stopped; the SHA-256 of the whole file.

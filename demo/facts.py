@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import connection
 
+from demo.contracts import ContractFacts, Contracts
 from demo.job import Run
 from market.kernel import clock
 from market.settlement.services import Reconciliation, reconcile
@@ -37,6 +38,7 @@ class Facts:
     rows: list[dict[str, str]]
     all_rows: list[dict[str, str]]
     all_orders: list[dict[str, Any]]
+    contracts: ContractFacts
     database: dict[str, int]
     schedules: dict[int, dict[str, Any]]
     reconciliation: Reconciliation
@@ -52,7 +54,7 @@ class Facts:
         return Counter(order["state"] for order in self.orders.values())
 
 
-def gather(run: Run, report: dict[str, Any]) -> Facts:
+def gather(run: Run, contracts: Contracts, report: dict[str, Any]) -> Facts:
     """Read everything back. The database is asked by SQL of our own, not by the exchange's selectors."""
     since = clock.business_date(run.started_at - HISTORY).isoformat()
     all_orders = list(run.auditor.pages("orders", placed_from=since))
@@ -86,6 +88,7 @@ def gather(run: Run, report: dict[str, Any]) -> Facts:
         rows=[row for row in all_rows if row["client_reference"].startswith(f"{run.name}-")],
         all_rows=all_rows,
         all_orders=all_orders,
+        contracts=contracts.read(transfers, all_rows),
         database=_database(run),
         schedules={row["version"]: row for row in run.auditor.pages("settlement/fee-schedules")},
         reconciliation=reconcile(),
@@ -123,7 +126,7 @@ def _catalogue(run: Run) -> dict[str, str]:
 def _vendor_view(run: Run, batches: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The best paid vendor's batches and transfers of orders, as it sees them itself."""
     best = max(batches, key=lambda batch: batch["net"])
-    vendor = run.vendor_finance(best["vendor"]["id"])
+    vendor = run.owner_of(best["vendor"]["id"])
     return list(vendor.pages("settlement/batches")), list(vendor.pages("orders"))
 
 

@@ -53,7 +53,7 @@ BEYOND = 1_000_000
 PATIENCE = 180
 """Seconds to wait for background work."""
 
-_PURPOSE = "演示：经营分析与模型研发。Demo: analysis and development."
+PURPOSE = "演示：经营分析与模型研发。Demo: analysis and development."
 Item = TypeVar("Item")
 
 
@@ -106,11 +106,12 @@ class Run:
         members = Membership.objects.select_related("user", "organization").order_by("user__email")
         buying = members.filter(role=Role.PURCHASER, user__email__regex=PURCHASERS)
         self.purchasers = list(buying[: self.volume.buyers])
+        self.subscriber_membership = buying[self.volume.buyers]
         operator = members.get(role=Role.OPERATOR, user__email=sign_in(Role.OPERATOR).email)
         auditor = members.get(role=Role.AUDITOR, user__email=sign_in(Role.AUDITOR).email)
         self.operator: Actor = operator.actor(label=operator.user.email)
         self.buyers = self._apis(self.purchasers)
-        (self.auditor,) = self._apis([auditor])
+        self.auditor, self.subscriber = self._apis([auditor, self.subscriber_membership])
 
     def _apis(self, memberships: Sequence[Membership]) -> list[Api]:
         tokens = accounts.issue_tokens(
@@ -120,10 +121,14 @@ class Run:
         self.everybody += made
         return made
 
-    def vendor_finance(self, vendor_id: str) -> Api:
-        """The vendor's own view of its money."""
+    def owner_of(self, vendor_id: str) -> Api:
+        """The way in of a vendor's owner."""
         members = Membership.objects.select_related("user", "organization")
         return self._apis([members.get(organization_id=vendor_id, role=Role.OWNER)])[0]
+
+    def owner_of_listed(self) -> Api:
+        """The way in of the owner of the vendor whose product was listed in this run."""
+        return self.owner_of(self.buyers[0].get(f"products/{self.seen.listed}")["vendor"]["id"])
 
     # --- Before the trade ---------------------------------------------------------------------------------------------
 
@@ -145,23 +150,27 @@ class Run:
 
     def deposit(self) -> None:
         """The bank reports what each buyer has paid in: what its orders will cost, and a little more."""
-        bank = Account.objects.get(organization_id=self.operator.organization_id, kind=AccountKind.BANK)
         for number, membership in enumerate(self._each(self.purchasers, "Deposits")):
             buyer = str(membership.organization_id)
             self.seen.wallets_before[buyer] = self.wallet(number)
             self.seen.deposits[buyer] = self.plan.budget(number) + RESERVE
-            ledger.deposit(
-                actor=self.operator,
-                organization=membership.organization,
-                bank=bank,
-                amount=self.seen.deposits[buyer],
-                reference=f"{self.name}-{number:02d}",
-            )
+            self.pay_in(membership, self.seen.deposits[buyer], f"{self.name}-{number:02d}")
+
+    def pay_in(self, membership: Membership, amount: int, reference: str) -> None:
+        """The bank reports ``amount`` fen for the member's organisation."""
+        bank = Account.objects.get(organization_id=self.operator.organization_id, kind=AccountKind.BANK)
+        ledger.deposit(
+            actor=self.operator, organization=membership.organization, bank=bank, amount=amount, reference=reference
+        )
 
     def wallet(self, buyer: int) -> int:
-        """What the buyer's own wallet holds, as the API tells it: fen."""
-        (wallet,) = self.buyers[buyer].get("balances", kind=AccountKind.WALLET)["results"]
-        return wallet["amount"]
+        """What the buyer's own wallet holds: fen."""
+        return self.amount_of(self.buyers[buyer], AccountKind.WALLET)
+
+    def amount_of(self, api: Api, kind: str) -> int:
+        """What a member's own account of that kind holds, as the API tells it: fen."""
+        (account,) = api.get("balances", kind=kind)["results"]
+        return account["amount"]
 
     # --- Orders -------------------------------------------------------------------------------------------------------
 
@@ -228,7 +237,7 @@ class Run:
                     actor=membership.actor(label=membership.user.email),
                     offer_id=uuid.UUID(wanted.choice.offer["id"]),
                     quantity=wanted.quantity,
-                    purpose=_PURPOSE,
+                    purpose=PURPOSE,
                     client_reference=wanted.reference,
                 )
                 outbox.perform(Job.objects.get(kind=jobs.DELIVER, key=f"{order.id}:1").id)
@@ -357,7 +366,7 @@ def _body(wanted: Wanted) -> dict[str, Any]:
     return {
         "offer": wanted.choice.offer["id"],
         "quantity": wanted.quantity,
-        "purpose": _PURPOSE,
+        "purpose": PURPOSE,
         "client_reference": wanted.reference,
     }
 

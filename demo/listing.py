@@ -69,6 +69,13 @@ def list_product(address: str, lister: SignIn, code: str) -> str:
     return re.search(KEY, product)[0]
 
 
+def offer_price(address: str, lister: SignIn, product: str, **price: Any) -> None:
+    """The lister offers a listed product under one more price."""
+    visitor = Visitor(address, lister.workspace, lister.email, lister.password)
+    licence = "仅限购买方内部使用。Internal use by the buyer only."
+    visitor.act(f"{lister.workspace}catalog/product/{product}/", "offer", licence=licence, acceptance_days="7", **price)
+
+
 def approve(address: str, operator: SignIn, code: str) -> None:
     """The operator finds the submission, reads it and approves it."""
     visitor = Visitor(address, operator.workspace, operator.email, operator.password)

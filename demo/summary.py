@@ -19,6 +19,7 @@ def show(console: Console, facts: Facts, checks: list[Check], report: Path, seco
     console.print(_by_kind(facts))
     console.print(_top("Buyers who spent most", facts, "buyer_name", "amount_fen"))
     console.print(_top("Vendors who earned most (net)", facts, "vendor_name", "net_fen"))
+    console.print(_contracts(facts))
     console.print(_flow(facts))
     console.print(_checks(checks))
     failed = [found for found in checks if not found.holds]
@@ -102,6 +103,27 @@ def _flow(facts: Facts) -> Table:
         table.add_row(f"all {kind} accounts now", f"{facts.balances[kind]:,}", yuan(facts.balances[kind]))
     total = sum(facts.balances.values())
     table.add_row(f"all {facts.accounts:,} accounts together", f"{total:,}", yuan(total))
+    return table
+
+
+def _contracts(facts: Facts) -> Table:
+    found = facts.contracts
+    table = _table("Contracts that run (yuan)", "contract", "in escrow", "used", "next")
+    first, *_later = found.subscription["periods"]
+    following = found.subscription["next_payment"]
+    table.add_row(
+        f"subscription, {len(found.subscription['periods'])} months at {yuan(first['amount'])}",
+        yuan(found.escrowed["subscription"]),
+        "-",
+        f"{yuan(following['amount'])} due on {following['due_on']}" if following else "-",
+    )
+    usage = found.usage
+    table.add_row(
+        f"metered use, {usage['units']:,} calls in {usage['records']} records",
+        yuan(found.escrowed["metered"]),
+        yuan(usage["drawn"]),
+        f"ended; {yuan(usage['left'])} returns after the last statement",
+    )
     return table
 
 

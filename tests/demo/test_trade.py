@@ -20,7 +20,7 @@ from demo.processes import exchange
 from demo.progress import bars
 from demo.summary import show, yuan
 
-MARKET = Sizes(vendors=70, products=160, buyers=4)
+MARKET = Sizes(vendors=70, products=160, buyers=5)
 VOLUME = Volume(buyers=4, vendors=24, orders=40, cancelled=3, overdue=2)
 
 
@@ -77,6 +77,13 @@ def _alterations(facts):
     yield changed(lambda f: f.report.update(received_sha256="0" * 64)), "arrived whole"
     yield changed(lambda f: f.receipts[0].update(bytes_sent=1)), "resumed"
     yield changed(lambda f: f.database.update(automatic=0)), "by themselves"
+    yield changed(lambda f: raise_by_one(f.contracts.subscription["periods"][1], "amount")), "months add up"
+    yield changed(lambda f: f.contracts.escrowed.update(metered=1)), "pays ahead, are in escrow"
+    yield changed(lambda f: raise_by_one(f.contracts.usage, "units")), "less what was taken back"
+    yield changed(lambda f: raise_by_one(f.contracts.usage, "drawn")), "exact fractions and rounded once"
+    yield changed(lambda f: f.contracts.usage.update(next_deadline={"what": "statement"})), "buyer has ended it"
+    yield changed(lambda f: setattr(f.contracts, "wallet", 0)), "Their buyer's wallet"
+    yield changed(lambda f: setattr(f.contracts, "duplicates", 0)), "sent twice counts once"
     yield changed(lambda f: f.catalogue_sha256.update(dict.fromkeys(f.catalogue_sha256, "0"))), "in the catalogue"
 
 
