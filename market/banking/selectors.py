@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -40,7 +41,7 @@ def line(line_id: uuid.UUID) -> BankLine:
     return found
 
 
-PAYMENTS_A_QUERY = 2_000
+PAYMENTS_A_QUERY = 500
 
 
 def payment_files() -> QuerySet[PaymentFile]:
@@ -56,15 +57,23 @@ def payment_file(file_id: uuid.UUID) -> PaymentFile:
     return found
 
 
-def payments_of(file: PaymentFile) -> Iterator[Payment]:
-    """The payments of a file with their payouts, by position, a slice a query: flat memory, and no cursor held open."""
+class PaymentLine(NamedTuple):
+    """What a payment file says of one payment; ``amount`` in fen."""
+
+    position: int
+    reference: str
+    amount: int
+    creditor_name: str
+    bank_account: str
+
+
+def payments_of(file: PaymentFile) -> Iterator[PaymentLine]:
+    """The payments of a file, by position, a slice a query: flat memory, and no cursor held open."""
     last = 0
+    names = ("position", "payout__reference", "payout__amount", "creditor_name", "payout__bank_account")
+    payments = Payment.objects.filter(file=file).order_by("position").values_list(*names)
     while True:
-        slice_ = list(
-            Payment.objects.select_related("payout")
-            .filter(file=file, position__gt=last)
-            .order_by("position")[:PAYMENTS_A_QUERY]
-        )
+        slice_ = list(map(PaymentLine._make, payments.filter(position__gt=last)[:PAYMENTS_A_QUERY]))
         yield from slice_
         if len(slice_) < PAYMENTS_A_QUERY:
             return

@@ -5,6 +5,7 @@ that are new, each with its decision; what follows from the decisions, money and
 inserted, so that of two imports of one file only the first does anything.
 """
 
+import itertools
 import re
 import uuid
 from collections.abc import Sequence
@@ -28,6 +29,8 @@ from market.settlement.services.payouts import bank_account
 
 PAYMENT_REFERENCE = re.compile(r"(?<![0-9A-Z])QSR?\d{8}[A-Z2-7]{13}(?![0-9A-Z])")
 MAX_REASON = 2000
+CHUNK = 5_000
+"""Payouts confirmed in one statement: however long the bank's statement is, no more keys than these are in memory."""
 
 STAGE = """
 CREATE TEMPORARY TABLE banking_staged (
@@ -188,7 +191,9 @@ def carry_out(*, actor: Actor, statement_ids: Sequence[uuid.UUID], currency: str
     given = {"statements": list(statement_ids), "bank": bank_account(currency).id}
     ours = BankLine.objects.filter(statement__in=given["statements"])
     confirmed = ours.filter(state=LineState.CONFIRMED, payout__state="sent")
-    confirm_payouts(actor=actor, payout_ids=list(confirmed.values_list("payout_id", flat=True)))
+    payout_ids = confirmed.order_by("payout_id").values_list("payout_id", flat=True).iterator(chunk_size=CHUNK)
+    while some := list(itertools.islice(payout_ids, CHUNK)):
+        confirm_payouts(actor=actor, payout_ids=some)
     bounced = ours.filter(state=LineState.BOUNCED).order_by("payout_id")
     with connection.cursor() as cursor:
         cursor.execute(LOCK_ACCOUNTS, given)

@@ -123,11 +123,11 @@ def content(file: PaymentFile) -> Iterator[bytes]:
     )
     payments = (
         pain.Payment(
-            reference=payment.payout.reference,
-            amount=payment.payout.amount,
+            reference=payment.reference,
+            amount=payment.amount,
             name=payment.creditor_name,
-            account=payment.payout.bank_account,
-            words=f"{file.debtor_name} {payment.payout.reference}",
+            account=payment.bank_account,
+            words=f"{file.debtor_name} {payment.reference}",
         )
         for payment in selectors.payments_of(file)
     )
