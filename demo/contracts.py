@@ -10,7 +10,7 @@ from django.db import connection
 from accounts.states import Role
 from demo.client import Refused
 from demo.job import PATIENCE, PURPOSE, RESERVE, Run, TookTooLong
-from demo.listing import offer_price
+from demo.listing import offer
 from demo.people import sign_in
 from market.kernel import clock
 
@@ -86,21 +86,20 @@ class Contracts:
         """The vendor sets two more prices in its workspace; the buyer asks what they come to, pays in and orders."""
         run = self.run
         task = run.progress.add_task("Contracts", total=4)
-        for model, price in PRICES.items():
-            offer_price(run.running.address, sign_in(Role.LISTER), run.seen.listed, price_model=model, **price)
+        offer(run.running.address, sign_in(Role.LISTER), run.seen.listed, PRICES)
         run.progress.advance(task)
         listed = self.buyer.get(f"products/{run.seen.listed}")["offers"]
         self.offers = {offer["price_model"]: offer["id"] for offer in listed if offer["price_model"] in PRICES}
-        for model, offer in self.offers.items():
-            wish = {"offer": offer, "quantity": QUANTITY[model]}
+        for model, key in self.offers.items():
+            wish = {"offer": key, "quantity": QUANTITY[model]}
             self.previews[model] = self.buyer.post("quotes/preview", wish).json()
         run.progress.advance(task)
         self.wallet_before = run.amount_of(self.buyer, "wallet")
         self.deposit = sum(preview["due_now"] for preview in self.previews.values()) + RESERVE
         run.pay_in(run.subscriber_membership, self.deposit, f"{run.name}.contracts")
         run.progress.advance(task)
-        for model, offer in self.offers.items():
-            body = {"offer": offer, "quantity": QUANTITY[model], "purpose": PURPOSE}
+        for model, key in self.offers.items():
+            body = {"offer": key, "quantity": QUANTITY[model], "purpose": PURPOSE}
             placed = self.buyer.post("orders", body | {"client_reference": f"{run.name}.{model}"})
             self.orders[model] = placed.json()["id"]
         run.progress.advance(task)

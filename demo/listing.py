@@ -11,6 +11,7 @@ from market.catalog.states import REVIEW_CHECKLIST, ProductKind, RightsBasis
 
 TIMEOUT = 60.0
 KEY = r"[0-9a-f-]{36}"
+LICENCE = "仅限购买方内部使用。Internal use by the buyer only."
 
 
 class FormRefused(Exception):
@@ -63,17 +64,17 @@ def list_product(address: str, lister: SignIn, code: str) -> str:
     revision = visitor.act(product, "start-revision").removesuffix("change/")
     visitor.act(revision, "upload", files={"files": ("prices.csv", _prices(code), "text/csv")})
     visitor.act(revision, "publish")
-    licence = "仅限购买方内部使用。Internal use by the buyer only."
-    visitor.act(product, "offer", price_model="one_off", amount="388.80", licence=licence, acceptance_days="7")
+    visitor.act(product, "offer", price_model="one_off", amount="388.80", licence=LICENCE, acceptance_days="7")
     visitor.act(product, "submit")
     return re.search(KEY, product)[0]
 
 
-def offer_price(address: str, lister: SignIn, product: str, **price: Any) -> None:
-    """The lister offers a listed product under one more price."""
+def offer(address: str, lister: SignIn, product: str, prices: dict[str, dict[str, Any]]) -> None:
+    """The lister offers a listed product under more prices, each under its price model."""
     visitor = Visitor(address, lister.workspace, lister.email, lister.password)
-    licence = "仅限购买方内部使用。Internal use by the buyer only."
-    visitor.act(f"{lister.workspace}catalog/product/{product}/", "offer", licence=licence, acceptance_days="7", **price)
+    page = f"{lister.workspace}catalog/product/{product}/"
+    for model, price in prices.items():
+        visitor.act(page, "offer", price_model=model, licence=LICENCE, acceptance_days="7", **price)
 
 
 def approve(address: str, operator: SignIn, code: str) -> None:
