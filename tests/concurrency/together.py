@@ -1,7 +1,8 @@
 """Many callers at the same moment, each in a thread with a database connection of its own."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.db import connection, connections
@@ -30,6 +31,33 @@ def together(calls: Iterable[Callable[[], Any]]) -> list[Any]:
         thread.join(timeout=120)
     assert not any(thread.is_alive() for thread in threads), "a caller never came back"
     return results
+
+
+class Standing:
+    """As ``together``, again and again: the threads and their connections stay, for a new connection costs more than
+    most calls."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._threads = ThreadPoolExecutor(count, initializer=connection.ensure_connection)
+
+    def together(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+        """Start every call (as many as there are threads) at one moment; an exception is a result too."""
+        start = threading.Barrier(self._count)
+
+        def run(call: Callable[[], Any]) -> Any:
+            start.wait(timeout=60)
+            try:
+                return call()
+            except Exception as error:  # the test decides what it may be
+                return error
+
+        return [running.result(timeout=120) for running in [self._threads.submit(run, call) for call in calls]]
+
+    def close(self) -> None:
+        """Leave the database."""
+        self.together([connections.close_all] * self._count)
+        self._threads.shutdown()
 
 
 class InBackground:

@@ -3,44 +3,20 @@
 100 histories of 30 steps in every run; ``make test-deep`` plays 1,000.
 """
 
-import copy
-import datetime
-import itertools
 from functools import partial
 
 import pytest
-from django.conf import settings
-from hypothesis import note
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import rule, run_state_machine_as_test
 
-from market.kernel import clock
-from market.settlement.models import FeeSchedule
-from market.settlement.services import reconcile
-from tests.concurrency.together import together
-from tests.machine.exchange import PRICES, Exchange
-from tests.machine.model import DAY, Act, Rules, World
+from tests.machine.acts import DAY, Act, act
+from tests.machine.exchange import PRICES
+from tests.machine.histories import BY_ITSELF, Histories
 
 FINAL = {"settled", "cancelled", "expired", "refunded"}
 ON_AN_ORDER = (
     "cancel", "accept", "dispute", "answer", "delivering", "delivered", "failed", "retry", "approve", "decline",
 )  # fmt: skip
-BY_ITSELF = (
-    "accept_overdue", "refund_overdue", "close_unanswered", "expire_waiting", "wake_waiting", "capture", "settle",
-)  # fmt: skip
-
-_years = itertools.count(1)
-
-
-def act(name: str, **arguments) -> Act:
-    return Act(name, tuple(arguments.items()))
-
 
 wishes = st.builds(
     partial(act, "place"),
@@ -63,31 +39,8 @@ verdicts = st.sampled_from(["accept", "refund", "partial"])
 percents = st.sampled_from([0, 33, 100])
 
 
-class AnyHistory(RuleBasedStateMachine):
-    """Draws acts, plays each on the model and on the exchange, and compares all that can be seen.
-
-    What is drawn never depends on what came before (no preconditions, an order from the first step on), because a race
-    may end either way, and Hypothesis must draw the same when it plays a history again.
-    """
-
-    @initialize()
-    def open(self) -> None:
-        self.exchange = Exchange.opened()
-        # Years after the last history: what that left behind has run out long ago and is nobody's business here.
-        start = clock.now() + next(_years) * 400 * DAY
-        self.world = World(
-            start,
-            Rules(
-                approval=settings.ORDER_APPROVAL_DAYS,
-                funds=settings.ORDER_FUNDS_DAYS,
-                failed_refund=settings.ORDER_FAILED_REFUND_DAYS,
-                acceptance=self.exchange.market.offer.acceptance_days,
-                answer=settings.DISPUTE_ANSWER_DAYS,
-                decision=settings.DISPUTE_DECISION_DAYS,
-            ),
-        )
-        self.play(act("deposit", amount=PRICES[1]))
-        self.play(act("place", reference="PO-first", purchaser="purchaser", amount=PRICES[1], wait=True))
+class AnyHistory(Histories):
+    """Orders: every act of every party on them, and what happens to them by itself."""
 
     @rule(wish=wishes)
     def place(self, wish: Act) -> None:
@@ -164,36 +117,6 @@ class AnyHistory(RuleBasedStateMachine):
     def race_of_others(self, one: Act, other: Act) -> None:
         self.race(one, other)
 
-    def race(self, *acts: Act) -> None:
-        """Two at once: what comes out is what one after the other would give, in one of the two orders."""
-        now = self.world.now
-        answers = together([partial(self.exchange.apply, each, now) for each in acts])
-        note(f"race of {' and '.join(map(str, acts))}: {answers}")
-        seen = self.exchange.snapshot()
-        for turns in self.possible_turns(acts, answers):
-            world = copy.deepcopy(self.world)
-            if all(answers[turn] in world.apply(acts[turn]) for turn in turns) and world.snapshot() == seen:
-                self.world = world
-                ages = self.exchange.ages()
-                self.world.orders.sort(key=lambda order: ages[order.reference])
-                return
-        raise AssertionError(f"{acts} at once answered {answers} and left {seen}; before: {self.world}")
-
-    @staticmethod
-    def possible_turns(acts: tuple[Act, ...], answers: list) -> list[tuple[int, ...]]:
-        """One first or the other first; or one alone, where the other gave way.
-
-        Beat passes over an order that somebody holds at that moment, for its next turn finds it. Of two who wait for
-        each other the database tells one to try again.
-        """
-        gave_way = [number for number in (0, 1) if answers[number] == "Contended" or acts[number].name in BY_ITSELF]
-        return [(0, 1), (1, 0), *[(1 - number,) for number in gave_way]]
-
-    @invariant()
-    def the_same(self) -> None:
-        if hasattr(self, "world"):
-            assert self.exchange.snapshot() == self.world.snapshot()
-
     def teardown(self) -> None:
         """Nothing hangs: deliver what waits for delivery, let a month pass, and every order comes to an end."""
         if not hasattr(self, "world"):
@@ -206,30 +129,13 @@ class AnyHistory(RuleBasedStateMachine):
         self.play(act("close_unanswered"))
         for order in list(self.world.orders):
             self.play(act("decide", order=order.reference, verdict="accept", percent=0))
-        for name in ("accept_overdue", "refund_overdue", "expire_waiting", "capture"):
+        for name in ("accept_overdue", "refund_overdue", "expire_waiting"):
             self.play(act(name))
-        self.world.now += DAY
-        self.play(act("settle"))
+        self.end()
         assert {str(order.state) for order in self.world.orders} <= FINAL
-        self.the_same()
         assert self.exchange.snapshot()["escrow"] == 0
-        assert reconcile().is_clean
-
-    def play(self, one: Act) -> None:
-        """One act on both; the exchange's answer must be one of the model's."""
-        right = self.world.apply(one)
-        answer = self.exchange.apply(one, self.world.now)
-        note(f"{self.world.now:%Y-%m-%d} {one}: {answer}")
-        assert answer in right, f"{one} answered {answer}, not {' or '.join(sorted(right))}"
-        self.last = one
-
-    def pick(self, number: int, state: str = "") -> str:
-        """One of the orders in ``state``, or any where none is: an act that is refused is a history too."""
-        orders = [order for order in self.world.orders if order.state == state] or self.world.orders
-        return orders[number % len(orders)].reference
 
 
 @pytest.mark.django_db(transaction=True)
-def test_any_history() -> None:
-    FeeSchedule.objects.create(version=1, commission_bps=500, effective_from=clock.now() - datetime.timedelta(days=1))
-    run_state_machine_as_test(AnyHistory)
+def test_any_history(fees, pair) -> None:
+    run_state_machine_as_test(partial(AnyHistory, pair))

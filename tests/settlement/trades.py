@@ -1,6 +1,7 @@
 """Orders for settlement's tests, made as rows: what leads to an accepted order is tested where it happens."""
 
 import datetime
+import itertools
 import uuid
 from collections.abc import Sequence
 
@@ -25,14 +26,19 @@ from tests import factories
 
 
 def accepted_orders(
-    market: factories.Market, amounts: Sequence[int], *, offer: Offer | None = None, state: str = OrderState.ACCEPTED
+    market: factories.Market,
+    amounts: Sequence[int],
+    *,
+    offer: Offer | None = None,
+    state: str = OrderState.ACCEPTED,
+    references: Sequence[str] = (),
 ) -> list[uuid.UUID]:
     """Orders of these amounts (fen) with their money in escrow, in this state; the buyer must have the money."""
     offer = offer or market.offer
     revision_id = offer.product.revisions.values_list("id", flat=True).get()
     wallet, escrow = (account_of(market.buyer, kind) for kind in (AccountKind.WALLET, AccountKind.ESCROW))
     made, charges, moved, proofs = [], [], [], []
-    for amount in amounts:
+    for amount, reference in itertools.zip_longest(amounts, references):
         order_id = uuid7()
         made.append(
             Order(
@@ -47,7 +53,7 @@ def accepted_orders(
                 quantity=1,
                 amount=amount,
                 purpose="test",
-                client_reference=str(order_id),
+                client_reference=reference or str(order_id),
                 terms_sha256="0" * 64,
                 state=state,
                 accepted_at=clock.now(),

@@ -1,45 +1,14 @@
-"""What the exchange should do, in plain Python: no database, no rooms, nothing of theirs imported but names of states.
-
-``World.apply`` plays one act on itself and says which answers are right: ``{"done"}``, or the names of the refusals.
-Slow and naive on purpose, so that it can be read against ``docs/`` and argued with.
-"""
+"""Orders, from the wish to the vendor's due."""
 
 import dataclasses
 import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from market.orders.states import OrderState as S
+from tests.machine.acts import DAY, DONE, ILLEGAL, ZONE, Act, Rules
 
-ZONE = ZoneInfo("Asia/Shanghai")
-DONE = frozenset({"done"})
-ILLEGAL = frozenset({"IllegalTransition"})
 HELD = (S.PAID, S.DELIVERING, S.DELIVERED, S.DELIVERY_FAILED, S.DISPUTED)
 NOT_SPENT = (S.AWAITING_APPROVAL, S.CANCELLED, S.EXPIRED, S.REFUNDED)
-DAY = datetime.timedelta(days=1)
-
-
-@dataclasses.dataclass(frozen=True)
-class Act:
-    """One thing somebody does: its name and its arguments."""
-
-    name: str
-    arguments: tuple[tuple[str, Any], ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.name}({', '.join(f'{name}={value}' for name, value in self.arguments)})"
-
-
-@dataclasses.dataclass(frozen=True)
-class Rules:
-    """The periods that the settings give, in days."""
-
-    approval: int
-    funds: int
-    failed_refund: int
-    acceptance: int
-    answer: int
-    decision: int
 
 
 @dataclasses.dataclass
@@ -63,6 +32,9 @@ class Order:
     escrowed: int = 0
     returned: int = 0
     captured: int = 0
+    remaining: dict[str, int] = dataclasses.field(default_factory=dict)  # of what was captured, by part
+    is_batched: bool = False
+    cases: set[int] = dataclasses.field(default_factory=set)  # numbers under which money has gone back
 
     @property
     def held(self) -> int:
@@ -71,7 +43,7 @@ class Order:
 
 
 @dataclasses.dataclass
-class World:
+class Orders:
     """One buyer with two purchasers, one vendor with one product, and the clock."""
 
     now: datetime.datetime
@@ -80,7 +52,6 @@ class World:
     is_listed: bool = True
     limits: dict[str, int] = dataclasses.field(default_factory=dict)
     orders: list[Order] = dataclasses.field(default_factory=list)
-    cutoffs: set[datetime.datetime] = dataclasses.field(default_factory=set)
 
     def apply(self, act: Act) -> frozenset[str]:
         """Play ``act``; the right answers, any one of them. After a refusal the world is as it was."""
@@ -285,27 +256,6 @@ class World:
 
     def wake_waiting(self) -> frozenset[str]:
         self._pay_waiting()
-        return DONE
-
-    def capture(self) -> frozenset[str]:
-        for order in self.orders:
-            if order.state == S.ACCEPTED and order.captured_at is None:
-                order.captured, order.captured_at = order.held, self.now
-                if not order.captured:
-                    order.state = S.SETTLED
-        return DONE
-
-    def settle(self) -> frozenset[str]:
-        midnight = self.now.astimezone(ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
-        due = [
-            order
-            for order in self.orders
-            if order.state == S.ACCEPTED and order.captured_at is not None and order.captured_at < midnight
-        ]
-        if due and midnight not in self.cutoffs:
-            self.cutoffs.add(midnight)
-            for order in due:
-                order.state = S.SETTLED
         return DONE
 
     # What several acts have in common.

@@ -1,55 +1,50 @@
-"""The real exchange behind the model's acts: services, outbox and ledger, over committed rows."""
+"""Orders, from the wish to the vendor's due."""
 
 import dataclasses
 import datetime
 import uuid
-from typing import Any
-
-from django.db.models import Sum
+from typing import Any, Self
 
 from accounts.models import Membership
 from accounts.states import Role
 from market.catalog import services as catalog
 from market.catalog.models import Offer
 from market.kernel import clock
-from market.kernel.actors import SYSTEM, Actor
+from market.kernel.actors import Actor
 from market.kernel.errors import BusinessError
 from market.ledger import jobs as ledger_jobs
-from market.ledger.models import Transfer
-from market.ledger.states import AccountKind, TransferKind
-from market.orders import jobs, services
+from market.orders import services
 from market.orders.models import Order, SpendingLimit
 from market.orders.selectors import next_deadline
 from market.outbox.models import Job
 from market.outbox.services import perform
 from market.outbox.states import JobState
-from market.settlement import services as settlement
 from tests import factories
-from tests.machine.model import Act
+from tests.machine.acts import Act
 
 PRICES = (0, 700, 5_000, 12_000)
 """What the product's offers cost, in fen."""
 
-CAPTURED = (TransferKind.CAPTURE_NET, TransferKind.CAPTURE_COMMISSION, TransferKind.CAPTURE_VAT)
-
 
 @dataclasses.dataclass
-class Exchange:
+class Orders:
     """One buyer and one vendor of their own among all others."""
 
     market: factories.Market
     finance: Membership
     newcomer: Membership
+    treasurer: Membership
     offers: dict[int, Offer]
 
     @classmethod
-    def opened(cls) -> "Exchange":
+    def opened(cls) -> Self:
         """A new market with the model's prices."""
         market = factories.market(funds=0)
         return cls(
             market=market,
             finance=factories.member(market.buyer, Role.FINANCE),
             newcomer=factories.member(market.buyer, Role.PURCHASER),
+            treasurer=factories.member(market.operator.organization, Role.FINANCE),
             offers={price: factories.offer(market.offer.product, price) for price in PRICES},
         )
 
@@ -62,30 +57,18 @@ class Exchange:
             return type(refusal).__name__
         return "done"
 
-    def snapshot(self) -> dict[str, Any]:
-        """What ``World.snapshot`` tells, read from the database."""
-        orders = list(Order.objects.filter(buyer_org=self.market.buyer))
-        moved = Transfer.objects.filter(subject_id__in=[order.id for order in orders])
-        sums: dict[tuple[uuid.UUID, str], int] = {
-            (row["subject_id"], row["kind"]): int(row["total"])
-            for row in moved.order_by().values("subject_id", "kind").annotate(total=Sum("amount"))
-        }
-        seen = {}
-        for order in orders:
-            deadline = next_deadline(order)
-            seen[order.client_reference] = {
+    def orders(self) -> dict[str, dict[str, Any]]:
+        """State, tries and deadline of each order, by its reference."""
+        found = Order.objects.filter(buyer_org=self.market.buyer).select_related("dispute")
+        deadlines = {order: next_deadline(order) for order in found}
+        return {
+            order.client_reference: {
+                "id": str(order.id),
                 "state": order.state,
                 "tries": order.delivery_tries,
-                "escrowed": sums.get((order.id, TransferKind.ESCROW), 0),
-                "returned": sums.get((order.id, TransferKind.RELEASE), 0),
-                "captured": sum(sums.get((order.id, kind), 0) for kind in CAPTURED),
                 "deadline": deadline["at"] if deadline else None,
             }
-        return {
-            "wallet": factories.balance(self.market.buyer, AccountKind.WALLET),
-            "escrow": factories.balance(self.market.buyer, AccountKind.ESCROW),
-            "captured": sum(order["captured"] for order in seen.values()),
-            "orders": seen,
+            for order, deadline in deadlines.items()
         }
 
     def ages(self) -> dict[str, uuid.UUID]:
@@ -96,7 +79,7 @@ class Exchange:
 
     def deposit(self, amount: int) -> None:
         factories.fund(self.market.buyer, amount)
-        self._perform(ledger_jobs.DEPOSITED, subject_id=self.market.buyer.id)
+        self._pay_waiting()
 
     def deposit_alone(self, amount: int) -> None:
         factories.fund(self.market.buyer, amount)  # its job waits for the next deposit
@@ -185,11 +168,8 @@ class Exchange:
     def wake_waiting(self) -> None:
         services.wake_waiting()
 
-    def capture(self) -> None:
-        self._perform(jobs.CAPTURE)
-
-    def settle(self) -> None:
-        settlement.run_settlement(actor=SYSTEM, cutoff=clock.business_midnight(clock.business_date()))
+    def _pay_waiting(self) -> None:
+        self._perform(ledger_jobs.DEPOSITED, subject_id=self.market.buyer.id)
 
     def _perform(self, kind: str, **which: Any) -> None:
         for job_id in Job.objects.filter(kind=kind, state=JobState.PENDING, **which).values_list("id", flat=True):
