@@ -4,7 +4,7 @@ import argparse
 import importlib
 import sys
 
-NAMES = ["orders", "usage", "volume", "exports", "settlement", "statements", "reconcile", "oscar"]
+NAMES = ["orders", "usage", "volume", "exports", "posting", "settlement", "statements", "reconcile", "oscar"]
 
 
 def main() -> int:

@@ -28,12 +28,17 @@ def prepare(database_url: str) -> None:
     _run(database_url, "--initialize", "--quiet", f"--scale={SCALE}")
 
 
-def transactions_per_second(database_url: str, seconds: int) -> float:
-    """TPC-B-like transactions a second, prepared statements, as many clients as the orders' run has."""
-    output = _run(
-        database_url, f"--client={CLIENTS}", f"--jobs={os.cpu_count()}", f"--time={seconds}", "--protocol=prepared"
-    )
-    return float(re.search(r"tps = ([0-9.]+)", output)[1])
+def transactions_per_second(database_url: str, seconds: int, script: Path | None = None, **variables: int) -> float:
+    """Transactions a second with prepared statements and as many clients as the orders' run has: TPC-B-like ones, or
+    those of a ``script`` of pgbench's with these ``variables``."""
+    options = [f"--client={CLIENTS}", f"--jobs={os.cpu_count()}", f"--time={seconds}", "--protocol=prepared"]
+    if script is not None:
+        options += [
+            "--no-vacuum",
+            f"--file={script}",
+            *(f"--define={name}={value}" for name, value in variables.items()),
+        ]
+    return float(re.search(r"tps = ([0-9.]+)", _run(database_url, *options))[1])
 
 
 def _run(database_url: str, *options: str) -> str:

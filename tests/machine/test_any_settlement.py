@@ -44,10 +44,12 @@ class AnySettlement(Histories):
 
     @rule(amount=st.sampled_from(SOLD), is_captured=st.booleans())
     def sell(self, amount: int, is_captured: bool) -> None:
-        """An order that has been accepted; how it got there is the other machine's business."""
+        """An order that has been accepted; how it got there, and that it does so once, is the other machine's
+        business."""
         self.play(act("sold", reference=f"PO-{len(self.world.orders)}", amount=amount))
+        self.last = act("capture")
         if is_captured:
-            self.play(act("capture"))
+            self.play(self.last)
 
     @rule()
     def capture(self) -> None:

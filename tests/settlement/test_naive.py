@@ -302,7 +302,8 @@ def is_deep(config: pytest.Config) -> bool:
     return config.getoption("--hypothesis-profile") == "deep"
 
 
-def test_both_agree_over_a_large_market(request):
+def test_both_agree_over_a_large_market(request, settings):
+    settings.PAYOUT_APPROVAL_ABOVE = 10**12  # so much passes here that everything would wait for two persons
     count = 100_000 if is_deep(request.config) else 1_000
     chance = random.Random(20_260_302)
     do = Ticking()
