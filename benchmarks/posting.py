@@ -80,7 +80,7 @@ def run(seconds: int) -> None:
         "posting",
         [
             results.Measure("postings", posted, "postings/s", yardstick, tps, GOAL),
-            results.Measure("postings of one buyer", hot, "postings/s", yardstick, tps, 0),
+            results.Measure("postings of one buyer", hot, "postings/s", yardstick, tps),
         ],
         facts,
     )
