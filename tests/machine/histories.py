@@ -96,7 +96,9 @@ class Histories(RuleBasedStateMachine):
     @invariant()
     def the_same(self) -> None:
         if hasattr(self, "world"):
-            assert self.exchange.snapshot() == self.world.snapshot()
+            found, expected = self.exchange.snapshot(), self.world.snapshot()
+            wrong = {name: (found[name], expected[name]) for name in expected if found[name] != expected[name]}
+            assert not wrong, f"found and expected: {wrong}"
 
     def end(self) -> None:
         """The money of accepted orders is earned and paid, and the books add up."""

@@ -274,4 +274,5 @@ def in_no_batch_yet(order: Order) -> bool:
 
 def division_of(order: Order, world: World) -> dict[str, int]:
     """What was captured, by part."""
-    return division(order.captured, world.rules.commission, world.rules.vat)
+    commission = Fraction(order.captured * world.rules.commission, 10_000)
+    return division(order.captured, commission, world.rules.vat)
