@@ -60,5 +60,5 @@ bench: install ## The measurements of docs, each against its yardstick
 bench-orders: install ## Orders over HTTP, reported use, django-oscar, ten million orders there: each against its yardstick
 	@$(SERVERS) python -m benchmarks orders usage oscar volume $(ARGS)
 
-bench-settlement: install ## Postings, orders settled, bank statements, payment files, each against its yardstick; ORDERS=100000 for fewer
+bench-settlement: install ## Postings, orders settled, bank statements, payment files, reconciliation; ORDERS, LINES, TRANSFERS: how many
 	@$(SERVERS) python -m benchmarks posting settlement statements reconcile $(ARGS)

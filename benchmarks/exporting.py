@@ -15,6 +15,7 @@ from django.core.files.storage import storages  # noqa: E402
 from django.db import connection  # noqa: E402
 
 from accounts.models import Membership  # noqa: E402
+from benchmarks.copies import insert_copies, triggers_asleep  # noqa: E402
 from benchmarks.processes import peak_mib  # noqa: E402
 from market.kernel.actors import Actor  # noqa: E402
 from market.orders.models import Order  # noqa: E402
@@ -26,41 +27,31 @@ from market.workspaces import dashboard  # noqa: E402
 from market.workspaces.access import Workspace  # noqa: E402
 from tests import factories, trades  # noqa: E402
 
-COPIES = """
-WITH numbers AS (SELECT n, uuidv7((n - %(rows)s) * interval '3 seconds') AS id FROM generate_series(1, %(rows)s) AS n),
-orders AS (
-    INSERT INTO orders_order
-    SELECT (jsonb_populate_record(model, jsonb_build_object(
-               'id', numbers.id, 'number', 'QSB' || %(series)s || n, 'client_reference', 'B-' || %(series)s || n,
-               'placed_at', now() - (%(rows)s - n) * interval '3 seconds'))).*
-      FROM orders_order AS model, numbers WHERE model.id = %(order)s
-), charges AS (
-    INSERT INTO orders_charge
-    SELECT (jsonb_populate_record(model, jsonb_build_object('id', numbers.id, 'order_id', numbers.id))).*
-      FROM orders_charge AS model, numbers WHERE model.order_id = %(order)s
-), captures AS (
-    INSERT INTO settlement_capture
-    SELECT (jsonb_populate_record(model, jsonb_build_object(
-               'id', numbers.id, 'order_id', numbers.id, 'charge_id', numbers.id))).*
-      FROM settlement_capture AS model, numbers WHERE model.order_id = %(order)s
-)
-INSERT INTO settlement_batchline
-SELECT (jsonb_populate_record(model, jsonb_build_object('id', numbers.id, 'capture_id', numbers.id))).*
-  FROM settlement_batchline AS model JOIN settlement_capture AS capture ON capture.id = model.capture_id, numbers
- WHERE capture.order_id = %(order)s
+PLAN = """
+CREATE TEMPORARY TABLE trade AS
+SELECT n, now() - (%(rows)s - n) * interval '3 seconds' AS placed_at,
+       uuidv7((n - %(rows)s) * interval '3 seconds') AS key
+  FROM generate_series(1, %(rows)s) AS n
 """
 
 
 def load(many: int, few: int) -> dict:
     """Two vendors' settled orders, copied from one whole trade each: rows enough, and nothing but rows."""
     call_command("migrate", verbosity=0)
-    with connection.cursor() as cursor:
-        for series, rows in ((1, many - few), (2, few)):
-            order = trades.whole_trade(factories.market())
-            cursor.execute("SET session_replication_role = replica")
+    for series, rows in ((1, many - few), (2, few)):
+        order = trades.whole_trade(factories.market())
+        capture = order.captures.get()
+        with triggers_asleep(), connection.cursor() as cursor:
             # The trade itself is one of them.
-            cursor.execute(COPIES, {"rows": rows - 1, "series": series, "order": order.id})
-            cursor.execute("SET session_replication_role = DEFAULT")
+            cursor.execute(PLAN, {"rows": rows - 1})
+            numbers = {"number": f"'QSB{series}' || n", "client_reference": f"'B-{series}' || n"}
+            key, of_order = {"id": "trade.key"}, {"id": "trade.key", "order_id": "trade.key"}
+            insert_copies("orders_order", order.id, "trade", key | numbers | {"placed_at": "trade.placed_at"})
+            insert_copies("orders_charge", order.charges.get().id, "trade", of_order)
+            insert_copies("settlement_capture", capture.id, "trade", of_order | {"charge_id": "trade.key"})
+            insert_copies("settlement_batchline", capture.batch_line.id, "trade", key | {"capture_id": "trade.key"})
+            cursor.execute("DROP TABLE trade")
+    with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
     return {"orders": Order.objects.count()}
 
