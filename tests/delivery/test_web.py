@@ -143,6 +143,8 @@ def web_without_redis(child_environment, tmp_path, wait_until):
 
 def test_order_placed_while_redis_is_silent_is_delivered_later(market, web_without_redis, start_worker, wait_until):
     secret = accounts.issue_tokens(actor=SYSTEM, memberships=[market.purchaser], name="test")[0]
+    for _process in range(4):  # what a busy machine takes to load the code is not what Redis costs an order
+        httpx.get(f"{web_without_redis}/api/v1/me", headers={"Authorization": f"Bearer {secret}"}, timeout=30)
     seconds = []
     for number in range(3):
         started = time.monotonic()
