@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
@@ -8,12 +11,30 @@ from unfold.widgets import (
 )
 
 from market.kernel.money import BPS, from_text
+from market.settlement.fee_texts import special_rates_from_text, special_rates_text, tiers_from_text, tiers_text
 from market.settlement.models import FeeSchedule
 from market.settlement.services.fees import VAT_GENERAL_BPS, VAT_SMALL_SCALE_BPS
 
 
+class LinesField(forms.CharField):
+    """Something typed one a line, which ``read`` makes sense of; it raises ``ValueError`` for what it cannot read."""
+
+    def __init__(self, read: Callable[[str], list], *, placeholder: str, **kwargs: Any) -> None:
+        attributes = {"rows": 4, "class": "workspace-code", "spellcheck": "false", "placeholder": placeholder}
+        widget = UnfoldAdminTextareaWidget(attrs=attributes)
+        super().__init__(required=False, max_length=200_000, widget=widget, **kwargs)
+        self.read = read
+
+    def clean(self, value: Any) -> list:
+        """What the lines say."""
+        try:
+            return self.read(super().clean(value))
+        except ValueError as error:
+            raise forms.ValidationError(str(error), code="invalid") from error
+
+
 class FeeScheduleForm(forms.ModelForm):
-    """The next version of the fees."""
+    """A draft of the next version of the fees."""
 
     commission_bps = forms.IntegerField(
         label=_("Commission (bps)"),
@@ -37,16 +58,46 @@ class FeeScheduleForm(forms.ModelForm):
         initial=VAT_SMALL_SCALE_BPS,
         widget=UnfoldAdminIntegerFieldWidget,
     )
+    tiers = LinesField(
+        tiers_from_text,
+        label=_("Tiers"),
+        placeholder="1000000.00: 400\n5000000.00: 300",
+        help_text=_(
+            "One a line: from how many yuan of the vendor's month on (Asia/Shanghai, gross), and how many bps then. "
+            "Each fen is charged at the rate of its own tier."
+        ),
+    )
+    special_rates = LinesField(
+        special_rates_from_text,
+        label=_("Special rates"),
+        placeholder="J: 300, 1000000.00: 250\n91520100MA6DXXXXXX: 200",
+        help_text=_(
+            "One a line: the letter of a sector or a vendor's USCC, its bps, and its tiers if it has any. "
+            "A vendor's own goes before its sectors'."
+        ),
+    )
+
+    class Meta:
+        model = FeeSchedule
+        fields = ("commission_bps", "tiers", "special_rates", "vat_general_bps", "vat_small_scale_bps")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.instance._state.adding:
+            self.initial["tiers"] = tiers_text(self.instance.tiers)
+            overrides = self.instance.overrides.select_related("vendor_org")
+            self.initial["special_rates"] = special_rates_text(overrides)
+
+
+class AnnouncementForm(forms.Form):
+    """From when on a drafted schedule is in force."""
+
     effective_from = forms.SplitDateTimeField(
         label=_("Effective from"),
         required=False,
         widget=UnfoldAdminSplitDateTimeWidget,
         help_text=_("Beijing time. Now, when left empty."),
     )
-
-    class Meta:
-        model = FeeSchedule
-        fields = ("commission_bps", "vat_general_bps", "vat_small_scale_bps", "effective_from")
 
 
 class RefundForm(forms.Form):

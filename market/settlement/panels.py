@@ -9,12 +9,23 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.states import Role
+from market.catalog.states import Sector
 from market.kernel import clock
 from market.kernel.actors import Actor
 from market.ledger.models import Account
 from market.ledger.states import AccountKind
+from market.settlement.errors import NoFeeSchedule
+from market.settlement.fee_texts import per_cent
 from market.settlement.models import Payout, SettlementBatch
-from market.settlement.selectors import AGES, last_close, last_report, open_stop, receivables_by_age
+from market.settlement.selectors import (
+    AGES,
+    last_close,
+    last_report,
+    open_stop,
+    receivables_by_age,
+    scales_of,
+    volume_of,
+)
 from market.settlement.states import PayoutState
 from market.workspaces import notices
 from market.workspaces.access import Workspace
@@ -57,6 +68,29 @@ def _figures(site: str, vendor_id: uuid.UUID | None) -> Iterator[Figure]:
     yield Chart(_("Settled, by cutoff"), list(days), [net / 100 for net in days.values()], unit=_("yuan"))
 
 
+def tiers(actor: Actor) -> Iterator[Figure]:
+    """What the vendor has sold this month on its way through the tiers of the commission: three queries."""
+    try:
+        scales = scales_of(actor.organization_id)
+    except NoFeeSchedule:
+        return
+    volume, url = volume_of(actor.organization_id), reverse("vendor:settlement_feeschedule_changelist")
+    for scale in scales:
+        rates = [(0, scale.rates.commission_bps), *scale.rates.tiers]
+        now = max(tier for tier in rates if tier[0] <= volume)
+        title = _("Commission now: %(rate)s") % {"rate": per_cent(now[1])}
+        if scale.sector:
+            title = f"{title} · {Sector(scale.sector).label}"
+        parts = [Share(_("Sold this month"), volume, yuan(volume), url)]
+        for begins, bps in rates:
+            if begins > volume:
+                words = {"rate": per_cent(bps), "volume": yuan(begins)}
+                left = _("%(amount)s to go") % {"amount": yuan(begins - volume)}
+                parts.append(Share(_("%(rate)s from %(volume)s on") % words, begins, left, url))
+                break
+        yield Shares(title, parts)
+
+
 def everything(site: str) -> Panel:
     """The panel of a site whose members see all vendors."""
 
@@ -70,6 +104,7 @@ def own(actor: Actor) -> Iterator[Figure]:
     """The panel of a vendor's members who handle its money."""
     if actor.role in (Role.OWNER, Role.FINANCE):
         yield from _figures("vendor", actor.organization_id)
+        yield from tiers(actor)
 
 
 def books(site: str) -> Panel:

@@ -1,28 +1,35 @@
 """Reads of what vendors earn, and what a capture needs to know."""
 
+import dataclasses
 import datetime
 import uuid
 from collections.abc import Sequence
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
 from accounts.selectors import sees_everything
+from market.catalog.models import Product
+from market.catalog.states import ProductState
 from market.kernel import clock
 from market.kernel.actors import Actor
 from market.kernel.errors import NotFound
+from market.kernel.money import CURRENCY
 from market.orders.models import Charge
 from market.settlement.errors import NoFeeSchedule
 from market.settlement.models import (
     BatchLine,
     DayClose,
+    FeeOverride,
     FeeSchedule,
+    MonthlyVolume,
     Payout,
     PayoutStop,
     ReconciliationReport,
     Refund,
     SettlementBatch,
 )
+from market.settlement.models.fees import CommissionScale
 
 
 def schedule_in_force(at: datetime.datetime) -> FeeSchedule:
@@ -84,9 +91,42 @@ def _own(rows: QuerySet, actor: Actor) -> QuerySet:
     return rows.filter(vendor_org_id=actor.organization_id)
 
 
-def fee_schedules() -> QuerySet[FeeSchedule]:
-    """Every announced version of the fees; they are no secret."""
-    return FeeSchedule.objects.filter(version__isnull=False)
+def fee_schedules_visible_to(actor: Actor) -> QuerySet[FeeSchedule]:
+    """Schedules with their special rates: two queries however many. Drafts, and what other vendors have been granted,
+    are for the exchange and its auditors only."""
+    rates = FeeOverride.objects.select_related("vendor_org").order_by("sector", "vendor_org__name")
+    schedules = FeeSchedule.objects.all()
+    if not sees_everything(actor):
+        rates = rates.filter(Q(vendor_org=None) | Q(vendor_org=actor.organization_id))
+        schedules = schedules.filter(version__isnull=False)
+    return schedules.prefetch_related(Prefetch("overrides", rates))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scale:
+    """Rates that apply to a vendor now; ``sector`` is the letter of the sector whose products alone they apply to."""
+
+    rates: CommissionScale
+    sector: str = ""
+
+
+def volume_of(vendor_id: uuid.UUID) -> int:
+    """What has been captured for the vendor in the present month (Asia/Shanghai), gross, in fen."""
+    month = clock.business_date().replace(day=1)
+    found = MonthlyVolume.objects.filter(vendor_org=vendor_id, currency=CURRENCY, month=month)
+    return found.values_list("gross", flat=True).first() or 0
+
+
+def scales_of(vendor_id: uuid.UUID) -> list[Scale]:
+    """The vendor's own scale, or everybody's and those of the sectors it sells in: two queries.
+
+    Raises ``NoFeeSchedule``.
+    """
+    schedule = schedule_in_force(clock.now())
+    sectors = Product.objects.filter(vendor_org=vendor_id, state=ProductState.LISTED).order_by().values("sector")
+    special = list(schedule.overrides.filter(Q(vendor_org=vendor_id) | Q(sector__in=sectors)).order_by("sector"))
+    own = [Scale(rates) for rates in special if rates.vendor_org_id]
+    return own or [Scale(schedule), *(Scale(rates, rates.sector) for rates in special)]
 
 
 def batches_visible_to(actor: Actor) -> QuerySet[SettlementBatch]:

@@ -11,7 +11,7 @@ from market.audit.models import AuditEvent
 from market.kernel import clock
 from market.kernel.actors import SYSTEM
 from market.ledger.states import AccountKind
-from market.settlement.models import Capture, FeeSchedule, Payout, SettlementBatch
+from market.settlement.models import Capture, Payout, SettlementBatch
 from market.settlement.services import run_settlement
 from market.settlement.states import PayoutState
 from tests import factories
@@ -46,53 +46,6 @@ def another_vendors_offer():
 
 def act_url(payout: Payout, name: str, site: str = "operator") -> str:
     return reverse(f"{site}:settlement_payout_act", args=[payout.id, name])
-
-
-class TestFeeSchedules:
-    def form(self, **changes) -> dict:
-        return {
-            "commission_bps": "300",
-            "vat_general_bps": "600",
-            "vat_small_scale_bps": "100",
-            "effective_from_0": "",
-            "effective_from_1": "",
-        } | changes
-
-    def test_an_operator_announces_the_next_version(self, operator, market):
-        url = reverse("operator:settlement_feeschedule_add")
-        day = {"effective_from_0": "2098-01-01", "effective_from_1": "00:00:00"}
-        assert operator.post(url, self.form(**day)).status_code == 302
-        made = FeeSchedule.objects.get(version=2)
-        assert made.commission_bps == 300
-        assert made.effective_from.isoformat() == "2097-12-31T16:00:00+00:00"
-        proof = AuditEvent.objects.get(name="fee_schedule.announced", subject_id=made.id)
-        assert proof.actor_user_id == market.operator.user_id
-
-    def test_from_now_when_no_day_is_given(self, operator):
-        assert operator.post(reverse("operator:settlement_feeschedule_add"), self.form()).status_code == 302
-        assert FeeSchedule.objects.get(version=2).effective_from <= clock.now()
-
-    @pytest.mark.parametrize(
-        ("changes", "words"),
-        [
-            ({"commission_bps": "9900"}, "less than nothing"),
-            ({"effective_from_0": "2020-01-01", "effective_from_1": "00:00"}, "cannot begin in the past"),
-            ({"effective_from_0": "0001-01-01", "effective_from_1": "00:00"}, "effective_from"),
-            ({"effective_from_0": "9999-12-31", "effective_from_1": "23:59"}, "9998"),
-            ({"commission_bps": "-1"}, "greater than or equal to 0"),
-        ],
-    )
-    def test_a_faulty_form_comes_back_and_says_why(self, operator, changes, words):
-        response = operator.post(reverse("operator:settlement_feeschedule_add"), self.form(**changes))
-        assert response.status_code == 200
-        assert words in response.content.decode()
-        assert FeeSchedule.objects.count() == 1
-
-    def test_nobody_changes_one(self, operator):
-        page = reverse("operator:settlement_feeschedule_change", args=[FeeSchedule.objects.get().id])
-        assert operator.get(page).status_code == 200
-        assert operator.post(page, self.form()).status_code == 403
-        assert FeeSchedule.objects.get().commission_bps == 500
 
 
 class TestPayoutActs:

@@ -11,7 +11,13 @@ from market.kernel import clock
 from market.kernel.actors import SYSTEM
 from market.kernel.identifiers import uuid7
 from market.settlement.models import BatchLine, Payout, SettlementBatch
-from market.settlement.services import bounce_payout, create_fee_schedule, run_settlement
+from market.settlement.services import (
+    SpecialRate,
+    bounce_payout,
+    create_fee_schedule,
+    run_settlement,
+    save_fee_draft,
+)
 from tests import factories
 from tests.settlement.trades import accepted_orders, capture_orders, market_with_fees
 
@@ -122,9 +128,19 @@ class TestPayouts:
 
 class TestFeeSchedules:
     def test_the_list(self, market, finance):
-        create_fee_schedule(actor=SYSTEM, commission_bps=300, effective_from=clock.now() + datetime.timedelta(days=9))
+        special = [
+            SpecialRate(sector="J", commission_bps=7),
+            SpecialRate(vendor_id=market.vendor.id, commission_bps=8, tiers=[(5, 6)]),
+            SpecialRate(vendor_id=factories.organization("vendor").id, commission_bps=9),
+        ]
+        begins = clock.now() + datetime.timedelta(days=9)
+        create_fee_schedule(actor=SYSTEM, commission_bps=300, special_rates=special, effective_from=begins)
+        save_fee_draft(actor=SYSTEM, commission_bps=1)
         newest, first = finance.get(f"{ROOT}/fee-schedules").json()["results"]
         assert (newest["version"], newest["commission_bps"], newest["has_begun"]) == (2, 300, False)
+        # Nobody else's rate, and no draft.
+        assert [(rate["sector"], rate["commission_bps"]) for rate in newest["special_rates"]] == [("", 8), ("J", 7)]
+        assert newest["special_rates"][0]["tiers"] == [{"from_volume": 5, "commission_bps": 6}]
         assert (first["version"], first["vat_general_bps"], first["has_begun"]) == (1, 600, True)
 
 

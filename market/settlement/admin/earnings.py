@@ -3,7 +3,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Model, QuerySet
-from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -12,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.states import Role
 from market.kernel.actors import Actor
 from market.settlement import services
-from market.settlement.forms import FeeScheduleForm, RefundForm
-from market.settlement.models import BatchLine, Capture, FeeSchedule, Payout, SettlementBatch
+from market.settlement.forms import RefundForm
+from market.settlement.models import BatchLine, Capture, Payout, SettlementBatch
 from market.settlement.states import PayoutState
 from market.workspaces.acts import Act, ReasonForm
 from market.workspaces.bases import OrganizationScope, OrganizationScopedAdmin, WorkspaceAdmin, WorkspaceInline
@@ -38,44 +37,6 @@ class EarningsMembers:
         return self._may(request, (Role.OWNER, Role.FINANCE))
 
 
-class ReadFeeSchedules:
-    """How fee schedules look, on every site."""
-
-    icon = "percent"
-    list_display = ("version", "commission_bps", "vat_general_bps", "vat_small_scale_bps", "effective_from")
-    fields = (*list_display, "created_at")
-    readonly_fields = fields
-
-
-@admin.register(FeeSchedule, site=operator_site)
-class FeeScheduleAdmin(ReadFeeSchedules, WorkspaceAdmin):
-    form = FeeScheduleForm
-    add_roles = (Role.OPERATOR,)
-
-    def get_fields(self, request: HttpRequest, obj: FeeSchedule | None = None) -> tuple[str, ...]:
-        return FeeScheduleForm.Meta.fields if obj is None else self.fields
-
-    def get_readonly_fields(self, request: HttpRequest, obj: FeeSchedule | None = None) -> tuple[str, ...]:
-        return () if obj is None else self.readonly_fields
-
-    def save_model(self, request: HttpRequest, obj: FeeSchedule, form: ModelForm, change: bool) -> None:
-        made = services.create_fee_schedule(actor=self.actor(request), **form.cleaned_data)
-        obj.id, obj.version = made.id, made.version
-
-
-@admin.register(FeeSchedule, site=auditor_site)
-class AuditedFeeScheduleAdmin(ReadFeeSchedules, WorkspaceAdmin):
-    pass
-
-
-@admin.register(FeeSchedule, site=vendor_site)
-class PublishedFeeScheduleAdmin(EarningsMembers, ReadFeeSchedules, WorkspaceAdmin):
-    """Not scoped: every vendor pays by the same schedules. Drafts are the exchange's own business."""
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return super().get_queryset(request).filter(version__isnull=False)
-
-
 class ReadCaptures:
     """How captures look, on every site."""
 
@@ -95,6 +56,8 @@ class ReadCaptures:
         "currency",
         "schedule",
         "taxpayer_type",
+        "sector",
+        yuan("volume_before", _("captured before in the month (yuan)")),
         "captured_at",
     )
     readonly_fields = fields

@@ -37,6 +37,8 @@ _LINE = {
     "currency": "CNY",
     "fee_schedule_version": 1,
     "taxpayer_type": "general",
+    "sector": "M",
+    "volume_before": 0,
     "captured_at": "2026-11-23T07:12:09Z",
 }
 
@@ -68,6 +70,8 @@ FEE_SCHEDULE = OpenApiExample(
         "id": "019b0a00-0000-7d3a-8f57-2b9d3c1e7a10",
         "version": 1,
         "commission_bps": 500,
+        "tiers": [{"from_volume": 100000000, "commission_bps": 400}],
+        "special_rates": [{"vendor": None, "sector": "J", "commission_bps": 300, "tiers": []}],
         "vat_general_bps": 600,
         "vat_small_scale_bps": 100,
         "effective_from": "2026-10-31T16:00:00Z",

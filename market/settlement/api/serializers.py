@@ -1,11 +1,14 @@
 """What the settlement API gives. Amounts are fen."""
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.states import TaxpayerType
 from market.api.serializers import DayField, KeyField, StrictSerializer
+from market.catalog.states import Sector
 from market.kernel import clock
 from market.settlement.models import FeeSchedule, Payout
+from market.settlement.models.fees import CommissionScale
 from market.settlement.states import PAYOUT_MOVES, PayoutHold, PayoutState
 
 
@@ -108,6 +111,10 @@ class LineSerializer(serializers.Serializer):
     currency = serializers.CharField(source="capture.currency")
     fee_schedule_version = serializers.IntegerField(source="capture.schedule.version")
     taxpayer_type = serializers.ChoiceField(TaxpayerType.choices, source="capture.taxpayer_type")
+    sector = serializers.ChoiceField(Sector.choices, source="capture.sector")
+    volume_before = serializers.IntegerField(
+        source="capture.volume_before", help_text="Fen captured for the vendor in that month before it."
+    )
     captured_at = serializers.DateTimeField(source="capture.captured_at")
 
 
@@ -125,18 +132,44 @@ class BatchDetailSerializer(BatchSerializer):
     lines = LinePageSerializer()
 
 
-class FeeScheduleSerializer(serializers.Serializer):
+class CommissionTierSerializer(serializers.Serializer):
+    """Commission of what a vendor sells in a month beyond an amount."""
+
+    from_volume = serializers.IntegerField(help_text="Fen captured in the calendar month (Asia/Shanghai), gross.")
+    commission_bps = serializers.IntegerField()
+
+
+class CommissionScaleSerializer(serializers.Serializer):
+    """Commission in basis points: of the first fen of a month, and from each tier on; each fen pays its own tier's."""
+
+    commission_bps = serializers.IntegerField()
+    tiers = serializers.SerializerMethodField()
+
+    @extend_schema_field(CommissionTierSerializer(many=True))
+    def get_tiers(self, scale: CommissionScale) -> list[dict[str, int]]:
+        """The tiers, rising."""
+        return [{"from_volume": volume, "commission_bps": bps} for volume, bps in scale.tiers]
+
+
+class SpecialRateSerializer(CommissionScaleSerializer):
+    """Another scale for all products of a sector of GB/T 4754, or for one vendor, which goes before."""
+
+    vendor = PayeeSerializer(source="vendor_org", allow_null=True)
+    sector = serializers.ChoiceField([("", ""), *Sector.choices])
+
+
+class FeeScheduleSerializer(CommissionScaleSerializer):
     """Fees in basis points: commission of the order's amount, VAT of the amount without VAT, which includes it."""
 
     id = serializers.UUIDField()
-    version = serializers.IntegerField()
-    commission_bps = serializers.IntegerField()
+    version = serializers.IntegerField(allow_null=True, help_text="None while it is a draft of the exchange's.")
+    special_rates = SpecialRateSerializer(source="overrides", many=True)
     vat_general_bps = serializers.IntegerField(help_text="For vendors that are general taxpayers.")
     vat_small_scale_bps = serializers.IntegerField(help_text="For vendors that are small-scale taxpayers.")
-    effective_from = serializers.DateTimeField()
+    effective_from = serializers.DateTimeField(allow_null=True)
     has_begun = serializers.SerializerMethodField(help_text="Of those that have begun, the last one is in force.")
     created_at = serializers.DateTimeField()
 
     def get_has_begun(self, schedule: FeeSchedule) -> bool:
         """Whether its day has come."""
-        return schedule.effective_from <= clock.now()
+        return schedule.effective_from is not None and schedule.effective_from <= clock.now()

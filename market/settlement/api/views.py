@@ -121,7 +121,8 @@ class FeeSchedules(GenericAPIView):
     @extend_schema(
         operation_id="settlement_fee_schedules_list",
         summary="List fee schedules",
-        description="Every version, newest first. A capture names the version it was computed by for ever.",
+        description="Every version, newest first. A capture names its version for ever. Of the rates "
+        "granted to single vendors you see your own.",
         tags=TAGS,
         responses={200: serializers.FeeScheduleSerializer(many=True), **problems(422)},
         examples=[examples.FEE_SCHEDULE],
@@ -129,5 +130,5 @@ class FeeSchedules(GenericAPIView):
     def get(self, request: Request) -> Response:
         """A page of fee schedules."""
         filters_of(request, NoFilters)
-        page = self.paginate_queryset(selectors.fee_schedules())
+        page = self.paginate_queryset(selectors.fee_schedules_visible_to(request.auth.actor))
         return self.get_paginated_response(serializers.FeeScheduleSerializer(page, many=True).data)

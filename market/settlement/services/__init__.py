@@ -16,6 +16,7 @@ from market.settlement.services.closing import (
 from market.settlement.services.fees import (
     SpecialRate,
     announce_fee_schedule,
+    copy_fee_schedule,
     create_fee_schedule,
     discard_fee_draft,
     save_fee_draft,
@@ -42,6 +43,7 @@ __all__ = [
     "close_day",
     "confirm_payout",
     "confirm_payouts",
+    "copy_fee_schedule",
     "create_fee_schedule",
     "cutoff_due",
     "day_to_close",

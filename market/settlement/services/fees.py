@@ -93,6 +93,25 @@ def save_fee_draft(
     return schedule
 
 
+def copy_fee_schedule(*, actor: Actor, schedule_id: uuid.UUID) -> FeeSchedule:
+    """A new draft with the rates of a schedule. Raises ``NotFound``, ``Forbidden``, ``InvalidInput``."""
+    _require_operator(actor)
+    model = FeeSchedule.objects.filter(id=schedule_id).first()
+    if model is None:
+        raise NotFound
+    return save_fee_draft(
+        actor=actor,
+        commission_bps=model.commission_bps,
+        tiers=model.tiers,
+        vat_general_bps=model.vat_general_bps,
+        vat_small_scale_bps=model.vat_small_scale_bps,
+        special_rates=[
+            SpecialRate(rate.commission_bps, rate.tiers, rate.vendor_org_id, rate.sector)
+            for rate in model.overrides.all()
+        ],
+    )
+
+
 def discard_fee_draft(*, actor: Actor, schedule_id: uuid.UUID) -> None:
     """Throw a draft away. Raises ``AlreadyAnnounced``, ``NotFound``, ``Forbidden``."""
     _require_operator(actor)
