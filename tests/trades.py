@@ -16,6 +16,9 @@ from market.kernel import clock
 from market.kernel.actors import SYSTEM
 from market.kernel.database import insert_together
 from market.kernel.identifiers import uuid7
+from market.ledger.corrections import propose_adjustment
+from market.ledger.models import Account
+from market.ledger.states import AccountKind
 from market.negotiation import services as negotiation
 from market.orders import services as orders
 from market.orders.models import Dispute, DisputeEvidence, Order
@@ -172,6 +175,17 @@ def whole_trade(market: factories.Market) -> Order:
     closed_yesterday(market)
     settlement.refund_captured(
         actor=factories.actor_of(market.operator), order_id=order.id, amount=100, reference="R-1", reason="A test."
+    )
+    payable, commission = (
+        Account.objects.get(organization=market.vendor, kind=kind)
+        for kind in (AccountKind.PAYABLE, AccountKind.COMMISSION)
+    )
+    propose_adjustment(
+        actor=factories.actor_of(market.operator),
+        debit_id=commission.id,
+        credit_id=payable.id,
+        amount=1,
+        reason="A test.",
     )
     buyer = factories.actor_of(market.purchaser)
     negotiation.ask(actor=buyer, product_id=order.product_id, purpose="Research", message="A price for ten?")

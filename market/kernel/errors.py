@@ -56,6 +56,14 @@ class Forbidden(BusinessError):
     title = _("Your role does not allow this")
 
 
+class SamePerson(BusinessError):
+    """The act needs a second person, and this is the first."""
+
+    code = "same_person"
+    status = 403
+    title = _("This needs another person")
+
+
 class IllegalTransition(BusinessError):
     """The object is in a state from which this act is not possible; carries ``state`` and ``legal_moves``."""
 

@@ -1,19 +1,28 @@
-"""Money, for operators and auditors to read. It moves by the acts of other rooms only."""
+"""Money, for operators and auditors to read. It moves by the acts of other rooms, and by corrections."""
 
 import uuid
+from typing import Any
 
 from django.contrib.admin import display, register
 from django.db.models import QuerySet
+from django.forms import ModelForm
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
+from accounts.states import Role
 from market.kernel import money
-from market.ledger.models import Account, Transfer
+from market.kernel.actors import Actor
+from market.ledger.corrections import approve_correction, decline_correction, propose_adjustment, propose_reversal
+from market.ledger.forms import AdjustmentForm
+from market.ledger.models import Account, Correction, Transfer
 from market.ledger.selectors import accounts_visible_to
+from market.ledger.states import REVERSIBLE, CorrectionState
+from market.workspaces.acts import Act, ReasonForm
 from market.workspaces.bases import WorkspaceAdmin
+from market.workspaces.columns import yuan
 from market.workspaces.filters import BusinessDayFilter
 from market.workspaces.sites import auditor_site, operator_site
 
@@ -40,10 +49,8 @@ class AccountAdmin(WorkspaceAdmin):
         return money.to_text(account.amount)
 
 
-@register(Transfer, site=operator_site)
-@register(Transfer, site=auditor_site)
-class TransferAdmin(WorkspaceAdmin):
-    """Every movement of money, newest first."""
+class ReadTransfers:
+    """How transfers look, newest first."""
 
     icon = "swap_horiz"
     list_display = ("posted_at", "kind", "yuan", "currency", "debit", "credit", "subject")
@@ -102,3 +109,110 @@ class TransferAdmin(WorkspaceAdmin):
     @staticmethod
     def _side(account: Account) -> str:
         return f"{account.get_kind_display()} · {account.organization.name}"
+
+
+def _is_treasurer(actor: Actor) -> bool:
+    return actor.role in (Role.OPERATOR, Role.FINANCE)
+
+
+def _reverse(actor: Actor, original: Transfer, answers: dict[str, Any]) -> Correction:
+    return propose_reversal(actor=actor, transfer_id=original.id, **answers)
+
+
+@register(Transfer, site=operator_site)
+class TransferAdmin(ReadTransfers, WorkspaceAdmin):
+    """Every movement of money; what no trade depends on can be reversed."""
+
+    acts = (
+        Act(
+            "reverse",
+            _("Propose to reverse"),
+            _reverse,
+            lambda actor, original: _is_treasurer(actor) and original.kind in REVERSIBLE,
+            form_class=ReasonForm,
+            explanation=_("Another person must approve; then the same amount goes back the way it came."),
+        ),
+    )
+
+
+@register(Transfer, site=auditor_site)
+class AuditedTransferAdmin(ReadTransfers, WorkspaceAdmin):
+    """Every movement of money, to read."""
+
+
+class ReadCorrections:
+    """How corrections look, on every site."""
+
+    icon = "published_with_changes"
+    list_display = ("proposed_at", "state", yuan("amount", _("amount (yuan)")), "debit", "credit", "proposed_by")
+    list_display_links = ("proposed_at",)
+    list_filter = ("state", ("proposed_at", BusinessDayFilter))
+    fields = (
+        "state", "reverses", "debit", "credit", yuan("amount", _("amount (yuan)")), "currency", "reason",
+        "proposed_by", "proposed_at", "decided_by", "decided_at", "id",
+    )  # fmt: skip
+    readonly_fields = fields
+    debit, credit = ReadTransfers.debit, ReadTransfers.credit
+    _side = staticmethod(ReadTransfers._side)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Correction]:
+        related = ("debit_account__organization", "credit_account__organization", "proposed_by", "decided_by")
+        return super().get_queryset(request).select_related(*related)
+
+
+def _correction_act(name: str, label: Any, service: Any, is_offered: Any, **options: Any) -> Act:
+    def perform(actor: Actor, correction: Correction, answers: dict[str, Any]) -> None:
+        service(actor=actor, correction_id=correction.id)
+
+    def offered(actor: Actor, correction: Correction) -> bool:
+        is_open = correction.state == CorrectionState.PROPOSED
+        return _is_treasurer(actor) and is_open and is_offered(actor, correction)
+
+    return Act(name, label, perform, offered, **options)
+
+
+@register(Correction, site=operator_site)
+class CorrectionAdmin(ReadCorrections, WorkspaceAdmin):
+    """Proposed by one person, approved by another."""
+
+    form = AdjustmentForm
+    autocomplete_fields = ("debit_account", "credit_account")
+    add_roles = (Role.OPERATOR, Role.FINANCE)
+    acts = (
+        _correction_act(
+            "approve",
+            _("Approve"),
+            approve_correction,
+            lambda actor, correction: correction.proposed_by_id != actor.user_id,
+            explanation=_("You are the second person: the money moves at once."),
+        ),
+        _correction_act(
+            "decline",
+            _("Decline"),
+            decline_correction,
+            lambda actor, correction: True,
+            explanation=_("Nothing moves. It can be proposed again."),
+            is_dangerous=True,
+        ),
+    )
+
+    def get_fields(self, request: HttpRequest, obj: Correction | None = None) -> tuple[str, ...]:
+        return AdjustmentForm.Meta.fields if obj is None else self.fields
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Correction | None = None) -> tuple[str, ...]:
+        return () if obj is None else self.readonly_fields
+
+    def save_model(self, request: HttpRequest, obj: Correction, form: ModelForm, change: bool) -> None:
+        given = form.cleaned_data
+        obj.id = propose_adjustment(
+            actor=self.actor(request),
+            debit_id=given["debit_account"].id,
+            credit_id=given["credit_account"].id,
+            amount=given["yuan"],
+            reason=given["reason"],
+        ).id
+
+
+@register(Correction, site=auditor_site)
+class AuditedCorrectionAdmin(ReadCorrections, WorkspaceAdmin):
+    """Every correction, to read."""

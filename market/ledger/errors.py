@@ -27,6 +27,22 @@ class AlreadyPosted(BusinessError):
     title = _("This has already been posted")
 
 
+class NotReversible(BusinessError):
+    """The transfer belongs to a trade or a payout, whose own acts bring its money back."""
+
+    code = "not_reversible"
+    status = 409
+    title = _("This transfer is not reversed by itself")
+
+
+class AlreadyReversed(BusinessError):
+    """The transfer has been reversed, or somebody has proposed that already."""
+
+    code = "already_reversed"
+    status = 409
+    title = _("This transfer has a correction already")
+
+
 class DayClosed(BusinessError):
     """The transfer would be posted into a business day whose books are closed."""
 

@@ -3,12 +3,12 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from accounts.models import Organization
+from accounts.models import Organization, User
 from market.kernel import clock
 from market.kernel.identifiers import uuid7
 from market.kernel.money import CURRENCY, MAX_AMOUNT
 from market.ledger import remittance
-from market.ledger.states import GUARDED, AccountKind, TransferKind
+from market.ledger.states import GUARDED, AccountKind, CorrectionState, TransferKind
 
 
 class Account(models.Model):
@@ -108,6 +108,71 @@ class Transfer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.amount} {self.currency}"
+
+
+class Correction(models.Model):
+    """WHY: a mistake is made good by another transfer, never by a changed one, and not by one person alone.
+
+    It reverses one transfer (``reverses``: the same amount the other way) or moves an amount between two accounts, and
+    says why. Somebody proposes it; with another person's approval its one transfer is posted, whose subject it is.
+    """
+
+    id = models.UUIDField(_("key"), primary_key=True, default=uuid7, editable=False)
+    reverses = models.ForeignKey(
+        Transfer, models.PROTECT, null=True, blank=True, related_name="corrections", verbose_name=_("reverses"),
+        db_index=False,
+    )  # fmt: skip
+    debit_account = models.ForeignKey(Account, models.PROTECT, related_name="+", verbose_name=_("debit"))
+    credit_account = models.ForeignKey(Account, models.PROTECT, related_name="+", verbose_name=_("credit"))
+    amount = models.BigIntegerField(_("amount (fen)"))
+    currency = models.CharField(_("currency"), max_length=3, default=CURRENCY)
+    reason = models.CharField(_("reason"), max_length=2000)
+    state = models.CharField(
+        _("state"), max_length=16, choices=CorrectionState, default=CorrectionState.PROPOSED, editable=False
+    )
+    proposed_by = models.ForeignKey(
+        User, models.PROTECT, related_name="+", verbose_name=_("proposed by"), db_index=False, editable=False
+    )
+    proposed_at = models.DateTimeField(_("proposed"), default=clock.now, editable=False)
+    decided_by = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", verbose_name=_("decided by"), db_index=False, editable=False
+    )
+    decided_at = models.DateTimeField(_("decided"), null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("correction")
+        verbose_name_plural = _("corrections")
+        ordering = ("-id",)
+        constraints = [
+            models.CheckConstraint(name="correction_amount", condition=Q(amount__gt=0, amount__lte=MAX_AMOUNT)),
+            models.CheckConstraint(
+                name="correction_moves",
+                condition=~Q(debit_account=F("credit_account")),
+                violation_error_message=_("Money moves between two accounts."),
+            ),
+            models.CheckConstraint(name="correction_says_why", condition=~Q(reason="")),
+            models.CheckConstraint(
+                name="correction_state_tells_the_rest",
+                condition=Q(state=CorrectionState.PROPOSED, decided_by=None, decided_at=None)
+                | Q(
+                    state__in=[CorrectionState.APPROVED, CorrectionState.DECLINED],
+                    decided_by__isnull=False,
+                    decided_at__isnull=False,
+                ),
+            ),
+            models.CheckConstraint(
+                name="correction_two_people",
+                condition=~Q(state=CorrectionState.APPROVED) | ~Q(decided_by=F("proposed_by")),
+            ),
+            models.UniqueConstraint(
+                fields=["reverses"],
+                condition=~Q(state=CorrectionState.DECLINED),
+                name="correction_reverses_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_state_display()} {self.proposed_at:%Y-%m-%d}"
 
 
 class ClosedDay(models.Model):

@@ -1,5 +1,8 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from market.kernel.states import TransitionTable
 
 
 class AccountKind(models.TextChoices):
@@ -35,3 +38,30 @@ class TransferKind(models.TextChoices):
     REFUND_VAT = "refund_vat", _("VAT given back")
     REFUND_ADVANCE = "refund_advance", _("refund advanced for the vendor")
     REPAYMENT = "repayment", _("advance repaid")
+    CORRECTION = "correction", _("correction")
+
+
+REVERSIBLE = (TransferKind.DEPOSIT, TransferKind.CORRECTION)
+"""What a correction may reverse. Money of an order or a payout goes back by that trade's own acts, which know the rest
+of it: cancelling, deciding a dispute, refunding, a bounce."""
+
+CORRECTABLE = (
+    AccountKind.WALLET,
+    AccountKind.PAYABLE,
+    AccountKind.COMMISSION,
+    AccountKind.VAT,
+    AccountKind.BANK,
+)
+"""Between these a correction may move money. An escrow is the money of its orders, and a receivable that of its
+advances: both follow from rows that a correction does not change."""
+
+
+class CorrectionState(models.TextChoices):
+    """Approved, its transfer is posted; declined, nothing has happened."""
+
+    PROPOSED = "proposed", _("proposed")
+    APPROVED = "approved", pgettext_lazy("correction", "approved")
+    DECLINED = "declined", pgettext_lazy("correction", "declined")
+
+
+CORRECTION_MOVES = TransitionTable({CorrectionState.PROPOSED: [CorrectionState.APPROVED, CorrectionState.DECLINED]})

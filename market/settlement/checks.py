@@ -9,8 +9,9 @@ import dataclasses
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from market.ledger.states import CORRECTABLE
 from market.orders.states import HOLDS_ESCROW
-from market.settlement.book_checks import RECEIVABLES, REFUNDS, SNAPSHOTS
+from market.settlement.book_checks import CORRECTIONS, RECEIVABLES, REFUNDS, SNAPSHOTS
 from market.settlement.capture_checks import CAPTURES, VOLUMES
 from market.settlement.meter_checks import USE
 from market.settlement.order_checks import ESCROW, LINES, ORDERS, PARTIES
@@ -26,7 +27,10 @@ class Check:
     drift: str
 
 
-PARAMETERS = {"holds_escrow": [state.value for state in HOLDS_ESCROW]}
+PARAMETERS = {
+    "holds_escrow": [state.value for state in HOLDS_ESCROW],
+    "correctable": [kind.value for kind in CORRECTABLE],
+}
 
 ZERO_SUM = """
 SELECT 'currency', currency, currency, 'sum of all accounts', 0, sum(amount)
@@ -91,6 +95,8 @@ SELECT 'transfer', posted.id::text, posted.business_key,
        ) AS route (kind, debit, credit)
     ON (route.kind, route.debit, route.credit) = (posted.kind, debit.kind, credit.kind)
  WHERE route.kind IS NULL
+   AND (posted.kind = 'correction' AND debit.kind = ANY(%(correctable)s) AND credit.kind = ANY(%(correctable)s))
+       IS NOT TRUE
 """
 
 BATCHES = """
@@ -180,6 +186,14 @@ SELECT 'account', account.id::text, vendor.name || ' payable', 'captured, not ta
                   FROM ledger_account AS account
                   JOIN ledger_transfer AS posted ON posted.credit_account_id = account.id
                  WHERE account.kind = 'receivable'
+                UNION ALL
+                SELECT account.organization_id, account.currency,
+                       CASE account.id WHEN correction.debit_account_id THEN correction.amount
+                                       ELSE -correction.amount END
+                  FROM ledger_correction AS correction
+                  JOIN ledger_account AS account
+                    ON account.id IN (correction.debit_account_id, correction.credit_account_id)
+                 WHERE account.kind = 'payable' AND correction.state = 'approved'
                ) AS back
          GROUP BY vendor_org_id, currency
        ) AS taken USING (vendor_org_id, currency)
@@ -305,6 +319,12 @@ CHECKS = (
         _("A vendor owes what was advanced for it and not repaid"),
         "SELECT count(*) FROM ledger_account WHERE kind = 'receivable'",
         RECEIVABLES,
+    ),
+    Check(
+        "corrections",
+        _("A correction that two persons agreed on is posted once, and no other"),
+        "SELECT count(*) FROM ledger_correction",
+        CORRECTIONS,
     ),
     Check(
         "evidence",

@@ -65,11 +65,3 @@ class AlreadyRefunded(BusinessError):
     code = "already_refunded"
     status = 409
     title = _("This has already been refunded")
-
-
-class SamePerson(BusinessError):
-    """The act needs a second person, and this is the first."""
-
-    code = "same_person"
-    status = 403
-    title = _("This needs another person")

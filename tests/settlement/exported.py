@@ -24,6 +24,8 @@ TABLES = {
     " FROM settlement_feeoverride",
     "captures": "SELECT id, charge_id, order_id, vendor_org_id, schedule_id, taxpayer_type, sector, volume_before,"
     " gross, net, commission, vat, currency, captured_at FROM settlement_capture",
+    "corrections": "SELECT id, debit_account_id, credit_account_id, amount, decided_at FROM ledger_correction"
+    " WHERE state = 'approved'",
     "volumes": "SELECT vendor_org_id, currency, month, gross FROM settlement_monthlyvolume",
     "lines": "SELECT batch_id, capture_id FROM settlement_batchline",
     "batches": "SELECT id, vendor_org_id, cutoff, order_count, gross, net, commission, vat, carried, created_at"
@@ -35,7 +37,8 @@ TABLES = {
     " WHERE name = 'receivable.repaid'",
 }
 MOMENTS = (
-    "effective_from", "captured_at", "cutoff", "created_at", "sent_at", "ended_at", "refunded_at", "occurred_at",
+    "effective_from", "captured_at", "decided_at", "cutoff", "created_at", "sent_at", "ended_at", "refunded_at",
+    "occurred_at",
 )  # fmt: skip
 
 

@@ -2,9 +2,13 @@
 
 import itertools
 import uuid
+from collections.abc import Callable
 
+from accounts.states import Role
 from market.kernel import clock
 from market.kernel.actors import SYSTEM
+from market.ledger.corrections import approve_correction, propose_adjustment, propose_reversal
+from market.ledger.models import Transfer
 from market.orders import services as orders
 from market.orders.models import Order
 from market.settlement.models import Capture, Payout
@@ -18,7 +22,7 @@ from market.settlement.services import (
     void_payout,
 )
 from tests import factories
-from tests.settlement.trades import capture_orders, market_with_fees
+from tests.settlement.trades import account_of, capture_orders, market_with_fees
 
 _references = itertools.count(1)
 
@@ -103,6 +107,13 @@ def give_back(market: factories.Market, order_id: uuid.UUID, amount: int | None 
     )
 
 
+def correct(market: factories.Market, propose: Callable, **what) -> Transfer:
+    """One of the exchange's people proposes it, another one approves."""
+    colleague = factories.actor_of(factories.member(market.operator.organization, Role.OPERATOR))
+    correction = propose(actor=factories.actor_of(market.operator), reason="A slip of the pen.", **what)
+    return approve_correction(actor=colleague, correction_id=correction.id)
+
+
 def busy_market() -> factories.Market:
     """A market in which every state of an order and a payout occurs, free orders and two vendors included."""
     market = market_with_fees(funds=1_000_000)
@@ -144,4 +155,9 @@ def busy_market() -> factories.Market:
     orders.mark_delivering(order_id=place(market))
     buyer = factories.organization("buyer", name="安顺旅游有限公司")
     factories.fund(buyer, 50_000)
+    # A deposit goes back, and a vendor is made good for a fault of the exchange's.
+    factories.fund(buyer, 777)
+    correct(market, propose_reversal, transfer_id=Transfer.objects.filter(kind="deposit").latest("id").id)
+    bank, payable = account_of(market.operator.organization, "bank"), account_of(market.vendor, "payable")
+    correct(market, propose_adjustment, debit_id=bank.id, credit_id=payable.id, amount=4_321)
     return market

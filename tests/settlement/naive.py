@@ -157,6 +157,7 @@ class Books:
             (self.bounced, "ended_at", [row for row in payouts if row["state"] == "bounced"]),
             (self.given_up, "ended_at", [row for row in payouts if row["state"] == "void"]),
             (self.given_back, "refunded_at", self.rows("refunds")),
+            (self.corrected, "decided_at", self.rows("corrections")),
         )
         pages = [(row[moment], number, row) for number, (_act, moment, rows) in enumerate(chapters) for row in rows]
         for _moment, number, row in sorted(pages, key=lambda page: page[:2]):
@@ -283,6 +284,16 @@ class Books:
         self.vendors[vendor].left -= parts["net"] - advanced
         if advanced:
             self.vendors[vendor].advances.append([business_day(refund["refunded_at"]), advanced])
+
+    def corrected(self, row: dict[str, str]) -> None:
+        """Two persons agreed on a movement; what it does to a payable is due, or not due, with the next batch."""
+        debit, credit = [
+            (self.accounts[row[side]]["kind"], self.accounts[row[side]]["organization_id"]) for side in SIDES
+        ]
+        self.move(row["id"], "correction", debit, credit, int(row["amount"]))
+        for (kind, whose), change in ((debit, -int(row["amount"])), (credit, int(row["amount"]))):
+            if kind == "payable":
+                self.vendors[whose].left += change
 
     def settled_up(self, name: str) -> Vendor:
         """The vendor, who has repaid with what was earned before anything else happens to it."""

@@ -8,9 +8,9 @@ from accounts.states import Role
 from market.audit.models import AuditEvent
 from market.kernel import clock
 from market.kernel.actors import SYSTEM
-from market.kernel.errors import Forbidden, IllegalTransition
+from market.kernel.errors import Forbidden, IllegalTransition, SamePerson
 from market.ledger.states import AccountKind
-from market.settlement.errors import PayoutHeld, SamePerson
+from market.settlement.errors import PayoutHeld
 from market.settlement.models import Payout, SettlementBatch
 from market.settlement.services import (
     approve_payout,

@@ -12,7 +12,7 @@ from accounts.states import Role
 from market.audit.models import AuditEvent
 from market.kernel import clock
 from market.kernel.actors import SYSTEM
-from market.kernel.errors import Forbidden, IllegalTransition, InvalidInput
+from market.kernel.errors import Forbidden, IllegalTransition, InvalidInput, SamePerson
 from market.ledger import services as ledger
 from market.ledger.errors import BooksBusy, DayClosed
 from market.ledger.models import BalanceSnapshot, ClosedDay, Transfer
@@ -21,7 +21,7 @@ from market.outbox import services as outbox
 from market.outbox.models import Job
 from market.outbox.states import JobState
 from market.settlement import jobs
-from market.settlement.errors import PayoutsStopped, SamePerson, StopNotExplained
+from market.settlement.errors import PayoutsStopped, StopNotExplained
 from market.settlement.models import DayClose, Payout, PayoutStop, ReconciliationReport, SettlementBatch
 from market.settlement.services import (
     ask_for_close,

@@ -33,6 +33,7 @@ ONE_OF = {
     "deposit": "SELECT id FROM ledger_transfer WHERE kind = 'deposit' ORDER BY id LIMIT 1",
     "capture": "SELECT id FROM settlement_capture ORDER BY id LIMIT 1",
     "volume": "SELECT id FROM settlement_monthlyvolume ORDER BY id LIMIT 1",
+    "correction": "SELECT id FROM ledger_correction WHERE reverses_id IS NOT NULL",
     "captured order": "SELECT order_id FROM settlement_capture ORDER BY id LIMIT 1",
     "unsettled captured order": (
         "SELECT order_id FROM settlement_capture c WHERE NOT EXISTS"
@@ -149,6 +150,8 @@ CORRUPTIONS = [
         ["volumes"],
     ),
     ("volume", "UPDATE settlement_monthlyvolume SET gross = gross + 1 WHERE id = %(id)s", ["volumes"]),
+    ("correction", "UPDATE ledger_correction SET amount = amount + 1 WHERE id = %(id)s", ["corrections"]),
+    ("correction", "DELETE FROM ledger_correction WHERE id = %(id)s", ["corrections"]),
     (
         "captured order",
         "DELETE FROM audit_auditevent"

@@ -9,6 +9,7 @@ from accounts.models import Organization
 from accounts.states import TaxpayerType
 from market.kernel.actors import SYSTEM
 from market.kernel.money import from_text
+from market.ledger.corrections import propose_adjustment, propose_reversal
 from market.ledger.models import Transfer
 from market.settlement.models import Payout
 from market.settlement.services import (
@@ -22,7 +23,7 @@ from market.settlement.services import (
 from market.settlement.states import PayoutState
 from tests import factories
 from tests.settlement import lives
-from tests.settlement.trades import market_with_fees
+from tests.settlement.trades import account_of, capture_orders, market_with_fees
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "ledger.md").read_text()
 GIVEN = re.compile(r"^Given: commission (\d+) bps, (general|small-scale) taxpayer\.$", re.MULTILINE)
@@ -66,8 +67,10 @@ class Story:
             self.order_id = lives.place(self.market, offer.id)
         elif act := re.fullmatch(r"decide (\w+)(?: ([\d.]+))?", step):
             lives.decide(self.market, self.order_id, act[1], fen(act[2]) if act[2] else None)
-        elif step in ("deliver", "fail", "refund", "cancel", "accept", "dispute", "answer", "capture"):
+        elif step in ("deliver", "fail", "refund", "cancel", "accept", "dispute", "answer"):
             getattr(lives, step)(self.market, self.order_id)
+        elif step == "capture":
+            capture_orders([self.order_id])
         elif act := re.fullmatch(r"give back ?([\d.]*)", step):
             refund_captured(
                 actor=SYSTEM,
@@ -76,6 +79,12 @@ class Story:
                 reference=f"R-{step}",
                 reason="The files are wrong.",
             )
+        elif step == "reverse the last deposit":
+            last = Transfer.objects.filter(kind="deposit").latest("id")
+            lives.correct(self.market, propose_reversal, transfer_id=last.id)
+        elif act := re.fullmatch(r"adjust ([\d.]+) (\w+) (\w+)", step):
+            debit, credit = (account_of(self.market.vendor, kind).id for kind in act.groups()[1:])
+            lives.correct(self.market, propose_adjustment, debit_id=debit, credit_id=credit, amount=fen(act[1]))
         elif step == "repay":
             repay_receivables(vendor_ids=[self.market.vendor.id])
         elif step == "settle":
@@ -135,7 +144,7 @@ def test_the_document_shows_every_kind_of_transfer():
     """A new way for money to move needs an example."""
     titles = [parameter.id for parameter in examples()]
     routes = {(row[1], row[2]) for parameter in examples() for row in parameter.values[2] if row[3]}
-    assert len(titles) == DOCUMENT.count("\nGiven: ") == 15
+    assert len(titles) == DOCUMENT.count("\nGiven: ") == 17
     assert routes == {
         ("bank", "wallet"),
         ("wallet", "escrow"),
@@ -150,4 +159,6 @@ def test_the_document_shows_every_kind_of_transfer():
         ("vat", "wallet"),
         ("receivable", "wallet"),
         ("payable", "receivable"),
+        ("wallet", "bank"),
+        ("commission", "payable"),
     }

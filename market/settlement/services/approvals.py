@@ -7,8 +7,7 @@ from django.utils.translation import gettext as _
 
 from market.kernel.actors import Actor
 from market.kernel.database import insert_together
-from market.kernel.errors import Forbidden
-from market.settlement.errors import SamePerson
+from market.kernel.errors import Forbidden, SamePerson
 from market.settlement.models import Payout
 from market.settlement.services.payouts import find_payout, payout_event, require_treasurer, send_payout
 from market.settlement.states import PAYOUT_MOVES, PayoutState

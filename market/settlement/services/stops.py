@@ -9,11 +9,11 @@ from market.audit.services import event
 from market.kernel import clock
 from market.kernel.actors import Actor
 from market.kernel.database import insert_together
-from market.kernel.errors import Forbidden, IllegalTransition, InvalidInput, NotFound
+from market.kernel.errors import Forbidden, IllegalTransition, InvalidInput, NotFound, SamePerson
 from market.kernel.locks import lock_in_order
 from market.outbox.services import job
 from market.settlement import jobs
-from market.settlement.errors import SamePerson, StopNotExplained
+from market.settlement.errors import StopNotExplained
 from market.settlement.models import PayoutStop, ReconciliationReport
 from market.settlement.services.payouts import require_treasurer
 from market.settlement.services.run import cutoff_due
