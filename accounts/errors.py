@@ -19,6 +19,22 @@ class ScopeTooWide(BusinessError):
     title = _("The role does not allow these scopes")
 
 
+class ChangeOpen(BusinessError):
+    """Another change of the vendor's bank account is open; a vendor has one at a time."""
+
+    code = "change_open"
+    status = 409
+    title = _("Another change of the bank account is open")
+
+
+class ApproverNotIndependent(BusinessError):
+    """Whoever asked for the change, or has ever been a member of the vendor, cannot decide on it."""
+
+    code = "approver_not_independent"
+    status = 403
+    title = _("Somebody else must decide this")
+
+
 class AlreadyRegistered(BusinessError):
     """The code, e-mail address or membership exists already; ``errors`` says which."""
 

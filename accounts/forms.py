@@ -10,12 +10,15 @@ from unfold.widgets import (
     UnfoldAdminEmailInputWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminPasswordWidget,
+    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
 )
 
-from accounts.models import ApiToken, Membership, Organization
+from accounts.models import ApiToken, BankAccountChange, Membership, Organization
 from accounts.services import DEFAULT_LIFETIME, MAX_LIFETIME
 from accounts.states import SCOPES_OF_ROLE, Capacity, Scope
+from market.kernel.words import MAX_REASON
 
 
 class OrganizationForm(forms.ModelForm):
@@ -40,6 +43,28 @@ class OrganizationForm(forms.ModelForm):
     def clean_bank_account(self) -> str:
         """What was typed, or what was kept before."""
         return self.cleaned_data["bank_account"] or self.instance.bank_account
+
+
+class BankAccountForm(forms.ModelForm):
+    """Where the vendor wants to be paid from now on."""
+
+    bank_account = forms.CharField(
+        label=_("New bank account"),
+        max_length=64,
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
+        help_text=_("Of your own organisation: 8 to 32 digits, or an IBAN. The exchange calls you before it approves."),
+    )
+    is_old_lost = forms.BooleanField(
+        label=_("The old account can receive nothing"),
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text=_("Payouts then wait until the change has ended. Else they go to the old account until then."),
+    )
+    reason = forms.CharField(label=_("Reason"), min_length=2, max_length=MAX_REASON, widget=UnfoldAdminTextareaWidget)
+
+    class Meta:
+        model = BankAccountChange
+        fields = ("bank_account", "is_old_lost", "reason")
 
 
 class MemberForm(forms.ModelForm):

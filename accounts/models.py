@@ -10,12 +10,20 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts import uscc
-from accounts.states import Capacity, OrganizationState, Role, TaxpayerType
+from accounts.states import (
+    OPEN_ACCOUNT_CHANGES,
+    AccountChangeState,
+    Capacity,
+    OrganizationState,
+    Role,
+    TaxpayerType,
+)
 from accounts.validators import validate_uscc
 from market.kernel import clock
 from market.kernel.actors import Actor
 from market.kernel.encryption import EncryptedField, masked
 from market.kernel.identifiers import uuid7
+from market.kernel.words import MAX_REASON
 from market.workspaces.access import Workspace
 
 
@@ -63,6 +71,85 @@ class Organization(models.Model):
     def shown_bank_account(self) -> str:
         """The bank account as people see it: masked."""
         return masked(self.bank_account)
+
+
+class BankAccountChange(models.Model):
+    """WHY: a vendor is paid to another account only when its owner has asked for it, an operator who is not of the
+    vendor has approved it, and a time has passed in which the vendor can still take it back. The history of a vendor's
+    accounts: what was asked never changes, what became of it is decided once.
+
+    ``is_old_lost`` says that the old account can receive nothing: payouts are then held until the change has ended.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    vendor_org = models.ForeignKey(
+        Organization, models.PROTECT, related_name="bank_account_changes", verbose_name=_("vendor")
+    )
+    bank_account = EncryptedField(_("new bank account"), max_length=34)
+    replaced = EncryptedField(_("bank account before"), max_length=34, blank=True)
+    is_old_lost = models.BooleanField(_("the old account can receive nothing"), default=False)
+    reason = models.CharField(_("reason"), max_length=MAX_REASON)
+    state = models.CharField(_("state"), max_length=16, choices=AccountChangeState, default=AccountChangeState.PROPOSED)
+    proposed_by = models.ForeignKey(
+        "User", models.PROTECT, related_name="+", verbose_name=_("asked for by"), db_index=False
+    )
+    proposed_at = models.DateTimeField(_("asked for"), default=clock.now)
+    approved_by = models.ForeignKey(
+        "User", models.PROTECT, null=True, related_name="+", verbose_name=_("approved by"), db_index=False
+    )
+    approved_at = models.DateTimeField(_("approved"), null=True)
+    effective_at = models.DateTimeField(_("in force from"), null=True)
+    ended_by = models.ForeignKey(
+        "User", models.PROTECT, null=True, related_name="+", verbose_name=_("ended by"), db_index=False
+    )
+    ended_at = models.DateTimeField(_("ended"), null=True)
+    end_reason = models.CharField(_("why it ended"), max_length=MAX_REASON, blank=True)
+
+    class Meta:
+        verbose_name = _("change of a bank account")
+        verbose_name_plural = _("changes of bank accounts")
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=["vendor_org"],
+                condition=models.Q(state__in=OPEN_ACCOUNT_CHANGES),
+                name="bank_account_change_one_open",
+            ),
+            models.CheckConstraint(
+                name="bank_account_change_two_people",
+                condition=models.Q(approved_by=None) | ~models.Q(approved_by=models.F("proposed_by")),
+            ),
+            models.CheckConstraint(
+                name="bank_account_change_state_tells_the_rest",
+                condition=models.Q(state=AccountChangeState.PROPOSED, approved_at=None, ended_at=None)
+                | models.Q(state=AccountChangeState.COOLING, approved_at__isnull=False, ended_at=None)
+                | models.Q(
+                    state=AccountChangeState.IN_FORCE,
+                    approved_at__isnull=False,
+                    ended_at__gte=models.F("effective_at"),
+                )
+                | (models.Q(state=AccountChangeState.REFUSED, ended_at__isnull=False) & ~models.Q(end_reason=""))
+                | models.Q(state=AccountChangeState.WITHDRAWN, ended_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="bank_account_change_approval_whole",
+                condition=models.Q(approved_by=None, approved_at=None, effective_at=None)
+                | models.Q(approved_by__isnull=False, effective_at__gte=models.F("approved_at")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.shown_bank_account
+
+    @property
+    def shown_bank_account(self) -> str:
+        """The new account as people see it: masked."""
+        return masked(self.bank_account)
+
+    @property
+    def shown_replaced(self) -> str:
+        """The account before as people see it: masked."""
+        return masked(self.replaced)
 
 
 class UserManager(BaseUserManager):

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from accounts.models import ApiToken, Membership, Organization, User
-from accounts.states import SUPERVISORS, Capacity, Role
+from accounts.models import ApiToken, BankAccountChange, Membership, Organization, User
+from accounts.states import OPEN_ACCOUNT_CHANGES, SUPERVISORS, AccountChangeState, Capacity, Role
 from market.kernel.actors import SYSTEM, Actor
 from market.kernel.documents import document, loaded, statement
 from market.kernel.errors import NotFound
@@ -72,3 +72,13 @@ def memberships_of(actor: Actor) -> QuerySet[Membership]:
     return Membership.objects.filter(
         user_id=actor.user_id, organization_id=actor.organization_id, is_active=True
     ).order_by("id")
+
+
+def open_account_changes() -> QuerySet[BankAccountChange]:
+    """The changes of bank accounts that are not decided or not in force yet: at most one a vendor."""
+    return BankAccountChange.objects.filter(state__in=OPEN_ACCOUNT_CHANGES)
+
+
+def proposed_account_changes() -> QuerySet[BankAccountChange]:
+    """The changes of bank accounts that wait for an operator."""
+    return BankAccountChange.objects.filter(state=AccountChangeState.PROPOSED)

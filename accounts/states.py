@@ -2,6 +2,7 @@ from collections.abc import Iterable
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from market.kernel.states import TransitionTable
 
@@ -22,6 +23,33 @@ ORGANIZATION_MOVES = TransitionTable(
         OrganizationState.SUSPENDED: [OrganizationState.VERIFIED, OrganizationState.CLOSED],
     }
 )
+
+
+class AccountChangeState(models.TextChoices):
+    """A change of a bank account waits for the exchange, then cools; until it is in force it can be ended."""
+
+    PROPOSED = "proposed", _("waits for the exchange")
+    COOLING = "cooling", _("approved, not in force yet")
+    IN_FORCE = "in_force", _("in force")
+    REFUSED = "refused", _("refused")
+    WITHDRAWN = "withdrawn", pgettext_lazy("change of a bank account", "withdrawn")
+
+
+ACCOUNT_CHANGE_MOVES = TransitionTable(
+    {
+        AccountChangeState.PROPOSED: [
+            AccountChangeState.COOLING,
+            AccountChangeState.REFUSED,
+            AccountChangeState.WITHDRAWN,
+        ],
+        AccountChangeState.COOLING: [
+            AccountChangeState.IN_FORCE,
+            AccountChangeState.REFUSED,
+            AccountChangeState.WITHDRAWN,
+        ],
+    }
+)
+OPEN_ACCOUNT_CHANGES = (AccountChangeState.PROPOSED, AccountChangeState.COOLING)
 
 
 class Capacity(models.TextChoices):

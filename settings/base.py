@@ -170,6 +170,9 @@ SETTLEMENT_DAYS = environment.integer("SETTLEMENT_DAYS", 1)
 PAYOUT_MINIMUM = environment.integer("PAYOUT_MINIMUM", 0)
 PAYOUT_APPROVAL_ABOVE = environment.integer("PAYOUT_APPROVAL_ABOVE", 100_000_000)
 
+# Days between an operator's approval of a vendor's new bank account and its first use: the vendor can still withdraw.
+BANK_ACCOUNT_COOLING_DAYS = environment.integer("BANK_ACCOUNT_COOLING_DAYS", 3)
+
 # --- The exchange's account at its bank -------------------------------------------------------------------------------
 
 # IBAN or domestic number; the operator organisation's bank account when it is empty.

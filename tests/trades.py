@@ -3,6 +3,8 @@
 import datetime
 import hashlib
 
+from accounts import services as accounts
+from accounts.states import Role
 from market.banking import services as banking
 from market.banking.selectors import exchange_account
 from market.billing import services as billing
@@ -193,6 +195,8 @@ def whole_trade(market: factories.Market) -> Order:
     orders.propose_amendment(actor=vendor, order_id=order.id, licence="Internal use, subsidiaries included.")
     invoicing.issued_for(market, order.id)
     factories.api_client(market.lister)
+    owner = factories.actor_of(factories.member(market.vendor, Role.OWNER))
+    accounts.propose_bank_account(actor=owner, bank_account="6222021234567890987", reason="We have changed banks.")
     banking.make_payment_file(actor=SYSTEM, cutoff=clock.business_midnight(clock.business_date()))
     banking.import_statement(actor=SYSTEM, file=message([Entry(5_000, "Invoice 17")], account=exchange_account()))
     return order

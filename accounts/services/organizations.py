@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from accounts import jobs
+from accounts import bank_numbers, jobs
 from accounts import uscc as unified_code
 from accounts.models import Organization
 from accounts.services.rules import insert_all, registering, require_operator
@@ -20,6 +20,7 @@ from market.kernel.database import insert_together, move_state
 from market.kernel.encryption import masked
 from market.kernel.errors import Forbidden, InvalidInput, NotFound
 from market.kernel.locks import lock_in_order
+from market.kernel.words import clean_reason
 from market.outbox.models import Job
 from market.outbox.services import job
 
@@ -51,7 +52,8 @@ def register_organizations(*, actor: Actor, organizations: Sequence[Organization
 def edit_organization(*, actor: Actor, organization_id: uuid.UUID, **changes: Any) -> None:
     """Change name, region, taxpayer type, bank account or capacities; the USCC is the identity and stays.
 
-    A new capacity opens the accounts it needs. Raises ``InvalidInput`` or ``NotFound``.
+    A new capacity opens the accounts it needs. The bank account of an organisation that has been verified is changed
+    by its own owner (``propose_bank_account``), but for the exchange's. Raises ``InvalidInput`` or ``NotFound``.
     """
     require_operator(actor)
     if not set(changes) <= set(EDITABLE):
@@ -63,6 +65,9 @@ def edit_organization(*, actor: Actor, organization_id: uuid.UUID, **changes: An
         changed = {name: value for name, value in changes.items() if value != getattr(organization, name)}
         if not changed:
             return
+        if "bank_account" in changed and not _may_set_account(actor, organization):
+            text = _("Its owner asks for another account, in its own workspace; then you can approve it.")
+            raise InvalidInput(errors={"/bank_account": text})
         proof = {name: _shown(name, getattr(organization, name), value) for name, value in changed.items()}
         for name, value in changed.items():
             setattr(organization, name, value)
@@ -91,8 +96,8 @@ def change_organization_state(*, actor: Actor, organization_id: uuid.UUID, state
     require_operator(actor)
     if actor.organization_id == organization_id:
         raise Forbidden(_("Your own organisation's state is not yours to change."))
-    if state in (OrganizationState.SUSPENDED, OrganizationState.CLOSED) and not reason.strip():
-        raise InvalidInput(errors={"/reason": _("Say why.")})
+    if state in (OrganizationState.SUSPENDED, OrganizationState.CLOSED):
+        reason = clean_reason(reason)
     with transaction.atomic():
         move_state(Organization.objects.filter(id=organization_id), ORGANIZATION_MOVES, OrganizationState(state))
         moved = event(
@@ -105,6 +110,11 @@ def change_organization_state(*, actor: Actor, organization_id: uuid.UUID, state
         opening = _opening(organization_id, moved.id) if state == OrganizationState.VERIFIED else None
         insert_together(moved, opening)
     return opening
+
+
+def _may_set_account(actor: Actor, organization: Organization) -> bool:
+    """Nothing is paid to an organisation that has not been verified; the exchange's own account pays."""
+    return organization.state == OrganizationState.PENDING or Capacity.OPERATOR in organization.capacities
 
 
 def _shown(name: str, *values: Any) -> list[Any]:
@@ -143,6 +153,8 @@ def _faults(organization: Organization) -> dict[str, str | Promise]:
         faults["/capacities"] = _("Choose at least one of the known capacities.")
     elif {Capacity.OPERATOR, Capacity.VENDOR} <= capacities:
         faults["/capacities"] = _("The operator of an exchange may not sell on it.")
+    if organization.bank_account and (text := bank_numbers.fault(bank_numbers.plain_number(organization.bank_account))):
+        faults["/bank_account"] = text
     if organization.taxpayer_type not in TaxpayerType.values:
         faults["/taxpayer_type"] = _("Not a known taxpayer type.")
     return faults

@@ -56,7 +56,7 @@ class BankLine(models.Model):
 
     What the bank said never changes; what became of it is decided once. No two lines of an account share the bank's
     reference: that is what makes an import twice, or of overlapping files, change nothing. A deposit's transfer has
-    the line's key, and its business key names the bank's reference.
+    the line as its subject, and its business key names the bank's reference.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

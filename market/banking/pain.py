@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from xml.sax.saxutils import escape
 
+from accounts.bank_numbers import is_iban
 from market.kernel.money import to_text
 
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"
@@ -117,10 +118,3 @@ def _identification(account: str) -> str:
     if is_iban(plain):
         return f"<IBAN>{plain}</IBAN>"
     return f"<Othr><Id>{escape(plain)}</Id></Othr>"
-
-
-def is_iban(account: str) -> bool:
-    """Whether the check digits are right (ISO 7064, MOD 97-10)."""
-    if not re.fullmatch(r"[A-Z]{2}\d{2}[0-9A-Z]{11,30}", account, re.ASCII):
-        return False
-    return int("".join(str(int(character, 36)) for character in account[4:] + account[:4])) % 97 == 1

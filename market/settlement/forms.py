@@ -6,7 +6,6 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSplitDateTimeWidget,
-    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
 
@@ -14,6 +13,7 @@ from market.kernel.money import BPS, from_text
 from market.settlement.fee_texts import special_rates_from_text, special_rates_text, tiers_from_text, tiers_text
 from market.settlement.models import FeeSchedule
 from market.settlement.services.fees import VAT_GENERAL_BPS, VAT_SMALL_SCALE_BPS
+from market.workspaces.acts import ReasonForm
 
 
 class LinesField(forms.CharField):
@@ -100,7 +100,7 @@ class AnnouncementForm(forms.Form):
     )
 
 
-class RefundForm(forms.Form):
+class RefundForm(ReasonForm):
     """How much of an order's captured money goes back, and why."""
 
     amount = forms.CharField(
@@ -116,7 +116,8 @@ class RefundForm(forms.Form):
         widget=UnfoldAdminTextInputWidget,
         help_text=_("Your own number of this case: an order is refunded once under it."),
     )
-    reason = forms.CharField(label=_("Reason"), min_length=2, max_length=2000, widget=UnfoldAdminTextareaWidget)
+
+    field_order = ("amount", "reference", "reason")
 
     def clean_amount(self) -> int | None:
         """The yuan as fen, or None."""

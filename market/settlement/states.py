@@ -33,6 +33,7 @@ class PayoutHold(models.TextChoices):
 
     NO_BANK_ACCOUNT = "no_bank_account", _("the vendor has no bank account on file")
     NOT_VERIFIED = "not_verified", _("the vendor is not verified for trading")
+    ACCOUNT_LOST = "account_lost", _("the vendor's old bank account is lost and the new one is not in force")
     CLAWED_BACK = "clawed_back", _("refunds took back what it would pay")
     CAME_BACK = "came_back", _("the last payment came back")
     NEEDS_APPROVAL = "needs_approval", _("two persons must release it")

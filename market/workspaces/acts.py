@@ -18,6 +18,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from market.kernel.actors import Actor
 from market.kernel.errors import BusinessError
+from market.kernel.words import MAX_REASON
 
 
 class NoQuestions(forms.Form):
@@ -27,7 +28,7 @@ class NoQuestions(forms.Form):
 class ReasonForm(forms.Form):
     """An act that must be explained."""
 
-    reason = forms.CharField(label=_("Reason"), min_length=2, max_length=2000, widget=UnfoldAdminTextareaWidget)
+    reason = forms.CharField(label=_("Reason"), min_length=2, max_length=MAX_REASON, widget=UnfoldAdminTextareaWidget)
 
 
 @dataclasses.dataclass(frozen=True)

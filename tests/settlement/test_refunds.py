@@ -27,6 +27,8 @@ from market.settlement.services import (
     send_payout,
     void_payout,
 )
+from market.settlement.services.holds import refresh_holds
+from market.settlement.states import PayoutHold
 from tests import factories
 from tests.concurrency.guards import with_function_changed, without_constraint
 from tests.concurrency.together import together
@@ -326,11 +328,34 @@ class TestPending:
         with pytest.raises(PayoutHeld) as refusal:
             send_payout(actor=SYSTEM, payout_id=payout.id)
         assert refusal.value.extra["hold"] == "clawed_back" and drifted() == {}
+        refresh_holds()
+        payout.refresh_from_db()
+        assert payout.hold == PayoutHold.CLAWED_BACK
         void_payout(actor=SYSTEM, payout_id=payout.id, reason="Refunded meanwhile.")
         completed(market, 1)
         settle()
         batch = SettlementBatch.objects.first()
         assert (batch.net, batch.carried, Payout.objects.first().amount) == (NET, NET, 2 * NET)
+        assert balances(market)["payable"] == 0 and drifted() == {}
+
+    def test_captures_that_are_not_due_yet_do_not_pay_for_it(self):
+        """The payable is full again with money that is not past T+N: the payout waits until its own batch has it."""
+        market = market_with_fees(funds=1_000_000)
+        vendor = type(market.vendor).objects.filter(id=market.vendor.id)
+        orders = completed(market, 2)
+        vendor.update(bank_account="")
+        settle()
+        vendor.update(bank_account="6222021234567890123")
+        refund(market, orders[0])
+        completed(market, 1)
+        payout = Payout.objects.get()
+        assert balances(market)["payable"] == payout.amount
+        with pytest.raises(PayoutHeld, match="took back"):
+            send_payout(actor=SYSTEM, payout_id=payout.id)
+        settle()
+        payout.refresh_from_db()
+        assert (payout.state, payout.hold, SettlementBatch.objects.first().payouts.count()) == ("pending", "", 0)
+        send_payout(actor=SYSTEM, payout_id=payout.id)
         assert balances(market)["payable"] == 0 and drifted() == {}
 
     def test_what_is_left_of_it_is_paid_also_to_a_vendor_who_sells_nothing_more(self):

@@ -28,7 +28,6 @@ from market.settlement.services import bounce_payout, confirm_payouts
 from market.settlement.services.payouts import bank_account
 
 PAYMENT_REFERENCE = re.compile(r"(?<![0-9A-Z])QSR?\d{8}[A-Z2-7]{13}(?![0-9A-Z])")
-MAX_REASON = 2000
 CHUNK = 5_000
 """Payouts confirmed in one statement: however long the bank's statement is, no more keys than these are in memory."""
 

@@ -30,6 +30,7 @@ from market.settlement.errors import PayoutHeld
 from market.settlement.locks import alone
 from market.settlement.models import Payout
 from market.settlement.services import send_payout
+from market.settlement.services.holds import refresh_holds
 from market.settlement.services.payouts import lock_payables, require_no_stop, require_treasurer
 from market.settlement.states import PayoutHold, PayoutState
 
@@ -145,6 +146,7 @@ def _send_what_can_go_now(actor: Actor, cutoff: datetime.datetime) -> None:
     for key in waiting.values_list("id", flat=True):
         with contextlib.suppress(PayoutHeld):  # it goes on waiting, and says why
             send_payout(actor=actor, payout_id=key)
+    refresh_holds(vendor_ids=waiting.values("vendor_org_id"))
 
 
 def _new_file(actor: Actor, cutoff: datetime.datetime, account: str) -> PaymentFile:

@@ -11,13 +11,13 @@ from django.utils.translation import gettext as _
 from market.audit.services import event
 from market.banking import selectors
 from market.banking.models import BankLine
-from market.banking.services.matching import MAX_REASON
 from market.banking.states import LINE_MOVES, LineState
 from market.kernel import clock
 from market.kernel.actors import Actor
 from market.kernel.database import insert_together, move_state, violated_constraint
 from market.kernel.errors import InvalidInput
 from market.kernel.identifiers import short_code
+from market.kernel.words import clean_reason
 from market.ledger.models import Account
 from market.ledger.remittance import is_valid
 from market.ledger.services import deposit
@@ -117,10 +117,7 @@ def set_aside(*, actor: Actor, line_id: uuid.UUID, reason: str) -> None:
 
 def _reason(actor: Actor, reason: str) -> str:
     require_treasurer(actor)
-    reason = reason.strip()
-    if not 0 < len(reason) <= MAX_REASON:
-        raise InvalidInput(errors={"/reason": _("Say why, in at most 2000 characters.")})
-    return reason
+    return clean_reason(reason)
 
 
 def _line(line_id: uuid.UUID, *, is_credit: bool | None = None) -> BankLine:

@@ -20,6 +20,7 @@ from market.kernel import clock
 from market.kernel.actors import Actor
 from market.kernel.database import insert_together
 from market.kernel.errors import Forbidden, InvalidInput, NotFound
+from market.kernel.words import clean_reason
 from market.orders.selectors import BUYING_ROLES
 
 MAX_LINKS = 1000
@@ -109,14 +110,13 @@ def revoke_entitlement(*, actor: Actor, entitlement_id: uuid.UUID, reason: str) 
     """
     actor.require_role("operator")
     actor.require_capacity("operator")
-    if not reason.strip():
-        raise InvalidInput(errors={"/reason": _("Say why.")})
+    reason = clean_reason(reason)
     entitlement = entitlement_visible_to(actor, entitlement_id)
     with transaction.atomic():
         standing = Entitlement.objects.filter(id=entitlement.id, revoked_at=None)
-        if not standing.update(revoked_at=clock.now(), revocation_reason=reason.strip()):
+        if not standing.update(revoked_at=clock.now(), revocation_reason=reason):
             raise AlreadyRevoked
-        insert_together(_evidence("entitlement.revoked", actor, entitlement, reason=reason.strip()))
+        insert_together(_evidence("entitlement.revoked", actor, entitlement, reason=reason))
 
 
 def _evidence(name: str, actor: Actor, entitlement: Entitlement, **payload: object) -> AuditEvent:

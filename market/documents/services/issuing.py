@@ -24,9 +24,9 @@ from market.kernel.database import insert_together, violated_constraint
 from market.kernel.errors import Forbidden, InvalidInput
 from market.kernel.identifiers import uuid7
 from market.kernel.money import to_text
+from market.kernel.words import clean_reason
 
 STORE = "invoices"
-MAX_REASON = 2000
 FIRST_DAY = datetime.date(1994, 1, 1)
 """VAT invoices exist in China since then."""
 
@@ -51,9 +51,7 @@ def reject_invoice(*, actor: Actor, invoice_id: uuid.UUID, reason: str) -> Invoi
 
     Raises ``InvalidInput`` without a reason, ``IllegalTransition`` unless it is requested, ``Forbidden``, ``NotFound``.
     """
-    reason = reason.strip()
-    if not 0 < len(reason) <= MAX_REASON:
-        raise InvalidInput(errors={"/reason": _("Say why, in at most 2000 characters.")})
+    reason = clean_reason(reason)
     with transaction.atomic():
         invoice = lock_invoice(actor, invoice_id)
         _require_answerer(actor, invoice)

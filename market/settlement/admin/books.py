@@ -12,6 +12,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from accounts.states import Role
 from market.kernel.actors import Actor
+from market.kernel.words import MAX_REASON
 from market.settlement import services
 from market.settlement.checks import CHECKS
 from market.settlement.models import DayClose, PayoutStop, ReconciliationReport
@@ -104,7 +105,10 @@ class ExplanationForm(forms.Form):
     """What happened to the books."""
 
     explanation = forms.CharField(
-        label=_("What happened and what was done"), min_length=2, max_length=2000, widget=UnfoldAdminTextareaWidget
+        label=_("What happened and what was done"),
+        min_length=2,
+        max_length=MAX_REASON,
+        widget=UnfoldAdminTextareaWidget,
     )
 
 

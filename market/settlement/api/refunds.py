@@ -12,8 +12,9 @@ from market.api.idempotency import act_once
 from market.api.openapi import IDEMPOTENCY_KEY, problems
 from market.api.serializers import KeyField, StrictSerializer, TextField, WholeNumberField
 from market.kernel.money import MAX_AMOUNT
+from market.kernel.words import MAX_REASON
 from market.settlement import selectors, services
-from market.settlement.services.refunds import MAX_REASON, MAX_REFERENCE
+from market.settlement.services.refunds import MAX_REFERENCE
 
 REFUND = OpenApiExample(
     "refund",

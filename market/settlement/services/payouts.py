@@ -7,17 +7,17 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils.translation import gettext as _
 
-from accounts.models import Organization
 from accounts.selectors import operator_organization
-from accounts.states import Capacity, OrganizationState, Role
+from accounts.states import Capacity, Role
 from market.audit.models import AuditEvent
 from market.audit.services import event
 from market.kernel import clock
 from market.kernel.actors import Actor
 from market.kernel.database import insert_together, move_state
-from market.kernel.errors import InvalidInput, NotFound
+from market.kernel.errors import NotFound
 from market.kernel.identifiers import short_code, uuid7
 from market.kernel.locks import lock_in_order
+from market.kernel.words import clean_reason
 from market.ledger.models import Account, Transfer
 from market.ledger.selectors import account
 from market.ledger.services import posting, transfer
@@ -25,10 +25,9 @@ from market.ledger.states import AccountKind, TransferKind
 from market.settlement.errors import PayoutHeld, PayoutsStopped
 from market.settlement.models import Payout, SettlementBatch
 from market.settlement.selectors import open_stop
+from market.settlement.services.holds import hold_on, left_by, payables
 from market.settlement.services.refunds import repay_receivables
 from market.settlement.states import PAYOUT_MOVES, PayoutHold, PayoutState
-
-MAX_REASON = 2000
 
 
 def require_treasurer(actor: Actor) -> None:
@@ -60,21 +59,6 @@ def new_payout(batch: SettlementBatch, amount: int) -> Payout:
     )
 
 
-def hold_on(payout: Payout, vendor: Organization) -> PayoutHold | None:
-    """What keeps the exchange from sending this payout to its vendor now."""
-    if vendor.state != OrganizationState.VERIFIED:
-        return PayoutHold.NOT_VERIFIED
-    if not vendor.bank_account:
-        return PayoutHold.NO_BANK_ACCOUNT
-    return PayoutHold.NEEDS_APPROVAL if payout.needs_approval and payout.approved_by_id is None else None
-
-
-def payables(vendor_ids: Collection[uuid.UUID]) -> dict[tuple[uuid.UUID, str], Account]:
-    """The payable accounts of these vendors by (vendor, currency), each with its organisation: one query."""
-    found = Account.objects.filter(kind=AccountKind.PAYABLE, organization_id__in=vendor_ids)
-    return {(each.organization_id, each.currency): each for each in found.select_related("organization")}
-
-
 def lock_payables(vendor_ids: Collection[uuid.UUID] | models.QuerySet) -> None:
     """Let nothing change what these vendors are owed until the transaction ends."""
     kinds = (AccountKind.PAYABLE, AccountKind.RECEIVABLE)
@@ -103,17 +87,16 @@ def leave(actor: Actor, payout: Payout, payable: Account, bank: Account) -> tupl
 def send_payout(*, actor: Actor, payout_id: uuid.UUID) -> None:
     """Send a pending payment to the bank account the vendor has now.
 
-    Raises ``PayoutsStopped`` while the books do not add up, ``PayoutHeld`` when the vendor has none or is not verified,
-    or two persons have not released the payout, ``IllegalTransition`` when it has been sent, ``NotFound``.
+    Raises ``PayoutsStopped`` while the books do not add up, ``PayoutHeld`` when something keeps it (``hold_on``),
+    ``IllegalTransition`` when it has been sent, ``NotFound``.
     """
     require_treasurer(actor)
     payout = find_payout(payout_id)
     require_no_stop()
     repay_receivables(vendor_ids=[payout.vendor_org_id])
-    payable = payables([payout.vendor_org_id])[payout.vendor_org_id, payout.currency]
-    hold = hold_on(payout, payable.organization)
-    if hold is None and payable.balance < payout.amount:
-        hold = PayoutHold.CLAWED_BACK
+    key = (payout.vendor_org_id, payout.currency)
+    payable = payables([payout.vendor_org_id])[key]
+    hold = hold_on(payout, payable, left_by([payout.vendor_org_id])[key])
     if hold is not None and payout.state == PayoutState.PENDING:
         raise PayoutHeld(_("It waits: %(reason)s.") % {"reason": hold.label}, hold=hold.value)
     with posting(), transaction.atomic():
@@ -134,9 +117,7 @@ def void_payout(*, actor: Actor, payout_id: uuid.UUID, reason: str) -> None:
     Raises ``InvalidInput`` without a reason, ``IllegalTransition`` unless it is pending, ``NotFound``.
     """
     require_treasurer(actor)
-    reason = reason.strip()
-    if not 0 < len(reason) <= MAX_REASON:
-        raise InvalidInput(errors={"/reason": _("Say why it is given up, in at most 2000 characters.")})
+    reason = clean_reason(reason)
     payout = find_payout(payout_id)
     with transaction.atomic():
         move_state(
@@ -165,9 +146,7 @@ def bounce_payout(*, actor: Actor, payout_id: uuid.UUID, reason: str) -> Payout:
     Raises ``InvalidInput`` without a reason, ``IllegalTransition`` unless it was sent or confirmed, ``NotFound``.
     """
     require_treasurer(actor)
-    reason = reason.strip()
-    if not 0 < len(reason) <= MAX_REASON:
-        raise InvalidInput(errors={"/reason": _("Say why the bank returned it, in at most 2000 characters.")})
+    reason = clean_reason(reason, least=1)  # a bank may have a code of one letter
     payout = find_payout(payout_id)
     payable = payables([payout.vendor_org_id])[payout.vendor_org_id, payout.currency]
     again = new_payout(payout.batch, payout.amount)

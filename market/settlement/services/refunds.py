@@ -1,5 +1,6 @@
 """Money that goes back after it was captured, and what vendors owe when they no longer hold it."""
 
+import functools
 import uuid
 from collections.abc import Callable, Collection
 
@@ -14,14 +15,15 @@ from market.kernel.actors import SYSTEM, Actor
 from market.kernel.database import insert_together
 from market.kernel.errors import InvalidInput, NotFound
 from market.kernel.locks import lock_in_order
+from market.kernel.words import clean_reason
 from market.ledger.models import Account, Transfer
 from market.ledger.services import posting, transfer
 from market.ledger.states import AccountKind, TransferKind
 from market.orders.models import Order
 from market.settlement.errors import AlreadyRefunded, BeyondCaptured
 from market.settlement.models import Capture, Refund
+from market.settlement.services.holds import refresh_holds
 
-MAX_REASON = 2000
 MAX_REFERENCE = 64
 PARTS = ("net", "commission", "vat")
 VENDORS_OWN = (AccountKind.PAYABLE, AccountKind.COMMISSION, AccountKind.VAT, AccountKind.RECEIVABLE)
@@ -71,6 +73,8 @@ def refund_captured(
         refund.advanced = max(0, refund.net - accounts[AccountKind.PAYABLE].balance)
         extra = also_insert(refund) if also_insert else None
         insert_together(refund, _legs(refund, accounts), _proof(actor, refund), extra)
+        # After the commit: whoever sends a payout locks it before the payable, which is locked here.
+        transaction.on_commit(functools.partial(refresh_holds, vendor_ids=[refund.vendor_org_id]))
     return refund
 
 
@@ -124,9 +128,11 @@ def _repayment(payable: Account, receivable: Account, amount: int) -> list[model
 
 
 def _texts(reason: str, reference: str) -> tuple[str, str]:
-    reason, reference, errors = reason.strip(), reference.strip(), {}
-    if not 1 < len(reason) <= MAX_REASON:
-        errors["/reason"] = _("2 to %(most)d characters.") % {"most": MAX_REASON}
+    reference, errors = reference.strip(), {}
+    try:
+        reason = clean_reason(reason)
+    except InvalidInput as refused:
+        errors |= refused.errors
     if not 0 < len(reference) <= MAX_REFERENCE or not reference.isprintable():
         errors["/reference"] = _("1 to %(most)d printable characters.") % {"most": MAX_REFERENCE}
     if errors:

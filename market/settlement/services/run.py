@@ -26,13 +26,12 @@ from market.settlement.business_days import cutoff_day
 from market.settlement.locks import alone
 from market.settlement.models import BatchLine, SettlementBatch
 from market.settlement.selectors import open_stop
+from market.settlement.services.holds import hold_on, payables, refresh_holds
 from market.settlement.services.payouts import (
     bank_account,
-    hold_on,
     leave,
     lock_payables,
     new_payout,
-    payables,
     require_no_stop,
     require_treasurer,
 )
@@ -158,6 +157,7 @@ def run_settlement(
             repay_receivables(vendor_ids=vendor_ids)
             done += _settle(actor, cutoff, vendor_ids)
         progress(done)
+    refresh_holds()
     return done
 
 
@@ -241,7 +241,7 @@ def _pay(actor: Actor, made: Sequence[SettlementBatch]) -> tuple[int, int]:
             continue
         payout = new_payout(batch, batch.net + batch.carried)
         payable = accounts[batch.vendor_org_id, batch.currency]
-        hold = hold_on(payout, payable.organization)
+        hold = hold_on(payout, payable)
         if hold is None:
             payout.state = PayoutState.SENT
             payout.bank_account = payable.organization.bank_account

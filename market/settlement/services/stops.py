@@ -9,16 +9,15 @@ from market.audit.services import event
 from market.kernel import clock
 from market.kernel.actors import Actor
 from market.kernel.database import insert_together
-from market.kernel.errors import Forbidden, IllegalTransition, InvalidInput, NotFound, SamePerson
+from market.kernel.errors import Forbidden, IllegalTransition, NotFound, SamePerson
 from market.kernel.locks import lock_in_order
+from market.kernel.words import clean_reason
 from market.outbox.services import job
 from market.settlement import jobs
 from market.settlement.errors import StopNotExplained
 from market.settlement.models import PayoutStop, ReconciliationReport
 from market.settlement.services.payouts import require_treasurer
 from market.settlement.services.run import cutoff_due
-
-MAX_TEXT = 2000
 
 
 def explain_stop(*, actor: Actor, stop_id: uuid.UUID, explanation: str) -> None:
@@ -28,7 +27,7 @@ def explain_stop(*, actor: Actor, stop_id: uuid.UUID, explanation: str) -> None:
     ``NotFound``.
     """
     _require_person(actor)
-    explanation = _text("explanation", explanation)
+    explanation = clean_reason(explanation, name="explanation")
     with transaction.atomic():
         stop = _open(stop_id)
         stop.explanation, stop.explained_by_id, stop.explained_at = explanation, actor.user_id, clock.now()
@@ -43,7 +42,7 @@ def lift_stop(*, actor: Actor, stop_id: uuid.UUID, reason: str) -> None:
     ``InvalidInput`` without a reason, ``IllegalTransition`` when it is lifted already, ``Forbidden``, ``NotFound``.
     """
     _require_person(actor)
-    reason = _text("reason", reason)
+    reason = clean_reason(reason)
     with transaction.atomic():
         stop = _open(stop_id)
         last = ReconciliationReport.objects.filter(drifted__gt=0).order_by("-id").first()
@@ -74,13 +73,6 @@ def _open(stop_id: uuid.UUID) -> PayoutStop:
     if stop.lifted_at is not None:
         raise IllegalTransition(_("The stop has been lifted."), state="lifted", legal_moves=[])
     return stop
-
-
-def _text(name: str, text: str) -> str:
-    text = text.strip()
-    if not 1 < len(text) <= MAX_TEXT:
-        raise InvalidInput(errors={f"/{name}": _("2 to %(most)d characters.") % {"most": MAX_TEXT}})
-    return text
 
 
 def _proof(name: str, actor: Actor, stop: PayoutStop, **payload: str):
