@@ -110,6 +110,7 @@ class Scope(models.TextChoices):
     USAGE_WRITE = "usage:write", _("report metered use")
     DISPUTES_WRITE = "disputes:write", _("answer and decide disputes")
     DELIVERY_READ = "delivery:read", _("receive what was bought")
+    PAYMENTS_WRITE = "payments:write", _("start online payments")
     LEDGER_READ = "ledger:read", _("read balances and transfers")
     SETTLEMENT_READ = "settlement:read", _("read settlement batches and payouts")
     SETTLEMENT_WRITE = "settlement:write", _("refund what was captured")
@@ -139,6 +140,7 @@ SCOPES_OF_ROLE: dict[str, frozenset[str]] = {
             Scope.ORDERS_READ,
             Scope.ORDERS_WRITE,
             Scope.DELIVERY_READ,
+            Scope.PAYMENTS_WRITE,
             Scope.LEDGER_READ,
             Scope.INVOICES_READ,
             Scope.INVOICES_WRITE,
@@ -151,6 +153,7 @@ SCOPES_OF_ROLE: dict[str, frozenset[str]] = {
             Scope.CATALOG_READ,
             Scope.ORDERS_READ,
             Scope.ORDERS_APPROVE,
+            Scope.PAYMENTS_WRITE,
             Scope.LEDGER_READ,
             Scope.INVOICES_READ,
             Scope.INVOICES_WRITE,
@@ -173,6 +176,13 @@ SCOPES_OF_ROLE: dict[str, frozenset[str]] = {
         }
     ),
     Role.OPERATOR: frozenset(Scope.values)
-    - {Scope.ORDERS_WRITE, Scope.ORDERS_APPROVE, Scope.INVOICES_WRITE, Scope.USAGE_WRITE, Scope.DELIVERY_READ},
+    - {
+        Scope.ORDERS_WRITE,
+        Scope.ORDERS_APPROVE,
+        Scope.PAYMENTS_WRITE,
+        Scope.INVOICES_WRITE,
+        Scope.USAGE_WRITE,
+        Scope.DELIVERY_READ,
+    },
 }
 """The most a token of a membership may be given; a token may ask for less."""

@@ -175,6 +175,16 @@ BANK_ACCOUNT_COOLING_DAYS = environment.integer("BANK_ACCOUNT_COOLING_DAYS", 3)
 
 # --- The exchange's account at its bank -------------------------------------------------------------------------------
 
+# Online payment providers that buyers may pay by, the first by default; without any, only bank transfers.
+PAYMENT_PROVIDERS = environment.words("PAYMENT_PROVIDERS")
+# Where the buyer's browser goes from the provider's page: a page of the buyer's own programs.
+PAYMENT_RETURN_URL = os.environ.get("PAYMENT_RETURN_URL", "")
+# From its start on, an online payment can be begun for so long; Stripe takes 30 minutes to a day.
+PAYMENT_MINUTES = environment.integer("PAYMENT_MINUTES", 60)
+STRIPE_SECRET_KEY = os.environ.get("STRIPE_SECRET_KEY", "")
+STRIPE_WEBHOOK_SECRET = os.environ.get("STRIPE_WEBHOOK_SECRET", "")
+STRIPE_API = os.environ.get("STRIPE_API", "https://api.stripe.com")
+
 # IBAN or domestic number; the operator organisation's bank account when it is empty.
 EXCHANGE_BANK_ACCOUNT = os.environ.get("EXCHANGE_BANK_ACCOUNT", "")
 # Of the bank that keeps it, as payment files name it; a bank that knows its customers needs none.
@@ -300,6 +310,7 @@ SPECTACULAR_SETTINGS = {
         "DeliveryState": "market.delivery.states.DeliveryState",
         "EndReason": "market.billing.states.EndReason",
         "Grade": "market.catalog.states.Grade",
+        "IntentState": "market.banking.states.IntentState",
         "InvoiceColour": "market.documents.states.Colour",
         "InvoiceKind": "market.documents.states.InvoiceKind",
         "InvoiceState": "market.documents.states.InvoiceState",

@@ -6,7 +6,9 @@ import hashlib
 from accounts import services as accounts
 from accounts.states import Role
 from market.banking import services as banking
+from market.banking.models import OnlinePayment, PaymentIntent
 from market.banking.selectors import exchange_account
+from market.banking.states import OnlineDoubt, OnlineState
 from market.billing import services as billing
 from market.billing.models import Period, Statement, Subscription
 from market.billing.states import Renewal
@@ -17,7 +19,7 @@ from market.delivery.states import DeliveryState
 from market.kernel import clock
 from market.kernel.actors import SYSTEM
 from market.kernel.database import insert_together
-from market.kernel.identifiers import uuid7
+from market.kernel.identifiers import short_code, uuid7
 from market.ledger.corrections import propose_adjustment
 from market.ledger.models import Account
 from market.ledger.states import AccountKind
@@ -94,6 +96,29 @@ def decided_dispute(order: Order) -> list[Dispute | DisputeEvidence]:
         sha256=hashlib.sha256(b"{}").hexdigest(),
     )
     return [dispute, known]
+
+
+def online_payment(market: factories.Market) -> list[PaymentIntent | OnlinePayment]:
+    """The unsaved rows of a payment that was started, and of one that waits for a decision."""
+    intent = PaymentIntent(
+        provider="stripe",
+        reference=f"QSP20261123{short_code(uuid7(), 13)}",
+        buyer_org=market.buyer,
+        amount=5_000,
+        expires_at=clock.now() + datetime.timedelta(hours=1),
+        started_by=market.purchaser.user,
+    )
+    payment = OnlinePayment(
+        provider="stripe",
+        transaction_id=f"pi_{short_code(intent.id)}",
+        reference=intent.reference,
+        amount=4_000,
+        currency="CNY",
+        intent=intent,
+        state=OnlineState.WAITING,
+        doubt=OnlineDoubt.AMOUNT,
+    )
+    return [intent, payment]
 
 
 def closed_yesterday(market: factories.Market) -> None:
@@ -197,6 +222,7 @@ def whole_trade(market: factories.Market) -> Order:
     factories.api_client(market.lister)
     owner = factories.actor_of(factories.member(market.vendor, Role.OWNER))
     accounts.propose_bank_account(actor=owner, bank_account="6222021234567890987", reason="We have changed banks.")
+    insert_together(online_payment(market))
     banking.make_payment_file(actor=SYSTEM, cutoff=clock.business_midnight(clock.business_date()))
     banking.import_statement(actor=SYSTEM, file=message([Entry(5_000, "Invoice 17")], account=exchange_account()))
     return order

@@ -29,3 +29,27 @@ class NoBankAccount(BusinessError):
     code = "no_bank_account"
     status = 409
     title = _("The exchange's bank account is not set")
+
+
+class NoProvider(BusinessError):
+    """No online payment provider of that name is configured."""
+
+    code = "no_payment_provider"
+    status = 404
+    title = _("Online payment is not offered here")
+
+
+class ProviderUnavailable(BusinessError):
+    """The payment provider did not answer, or refused; the payment has been recorded and can be asked for again."""
+
+    code = "payment_provider_unavailable"
+    status = 503
+    title = _("The payment provider cannot be reached")
+
+
+class NotGenuine(BusinessError):
+    """The notification was not sent to us by the provider, or not lately."""
+
+    code = "notification_not_genuine"
+    status = 400
+    title = _("The notification is not genuine")

@@ -7,6 +7,7 @@ from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminFileFieldWidget, Un
 
 from market.banking.models import BankStatement, PaymentFile
 from market.kernel import clock
+from market.kernel.money import from_text
 from market.settlement.services import cutoff_due
 from market.workspaces.acts import ReasonForm
 
@@ -47,6 +48,26 @@ class PayoutForm(ReasonForm):
         label=_("Payment reference of the payout"), max_length=35, widget=UnfoldAdminTextInputWidget
     )
     field_order = ("reference", "reason")
+
+
+class ProviderForm(ReasonForm):
+    """What the payment provider kept of what it received, and how one knows."""
+
+    fees = forms.CharField(
+        label=_("Fees that it kept (yuan)"),
+        max_length=17,
+        initial="0",
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("As its own account of this payment says: the exchange bears them."),
+    )
+    field_order = ("fees", "reason")
+
+    def clean_fees(self) -> int:
+        """The yuan as fen."""
+        try:
+            return from_text(self.cleaned_data["fees"])
+        except ValueError:
+            raise forms.ValidationError(_("Write yuan such as 1280 or 1280.50.")) from None
 
 
 class PaymentFileForm(forms.ModelForm):

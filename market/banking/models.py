@@ -3,7 +3,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization, User
-from market.banking.states import Doubt, FileState, LineState
+from market.banking.states import Doubt, FileState, IntentState, LineState, OnlineDoubt, OnlineState
 from market.kernel import clock
 from market.kernel.identifiers import uuid7
 from market.kernel.money import CURRENCY
@@ -124,6 +124,7 @@ class BankLine(models.Model):
                         | Q(state=LineState.BOUNCED, is_credit=True, payout__isnull=False)
                         | (Q(state=LineState.RETURNED, is_credit=True) & ~Q(return_reference="") & ~Q(reason=""))
                         | (Q(state=LineState.RETURN_PAID, is_credit=False) & ~Q(payment_reference=""))
+                        | (Q(state=LineState.PROVIDER, is_credit=True) & ~Q(reason=""))
                         | (Q(state=LineState.SET_ASIDE) & ~Q(reason=""))
                     )
                 ),
@@ -206,3 +207,99 @@ class Payment(models.Model):
 
     def __str__(self) -> str:
         return str(self.position)
+
+
+class PaymentIntent(models.Model):
+    """WHY: what a buyer set out to pay online, before any provider says that it was paid: a notification counts only
+    when provider, reference, amount and currency are these.
+
+    ``reference`` is ours and goes with the payment to the provider and back. After ``expires_at`` the provider takes no
+    new payment; one that was on its way by then still counts.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = models.CharField(_("payment provider"), max_length=16)
+    reference = models.CharField(_("reference"), max_length=35, unique=True)
+    buyer_org = models.ForeignKey(Organization, models.PROTECT, related_name="payment_intents", verbose_name=_("buyer"))
+    amount = models.BigIntegerField(_("amount (fen)"))
+    currency = models.CharField(_("currency"), max_length=3, default=CURRENCY)
+    state = models.CharField(_("state"), max_length=16, choices=IntentState, default=IntentState.OPEN)
+    expires_at = models.DateTimeField(_("expires"))
+    started_by = models.ForeignKey(User, models.PROTECT, related_name="+", verbose_name=_("started by"), db_index=False)
+    started_at = models.DateTimeField(_("started"), default=clock.now)
+    paid_at = models.DateTimeField(_("paid"), null=True)
+
+    class Meta:
+        verbose_name = _("online payment, started")
+        verbose_name_plural = _("online payments, started")
+        ordering = ("-id",)
+        constraints = [
+            models.CheckConstraint(name="payment_intent_amount_positive", condition=Q(amount__gt=0)),
+            models.CheckConstraint(
+                name="payment_intent_paid_has_time",
+                condition=Q(state=IntentState.PAID, paid_at__isnull=False)
+                | (~Q(state=IntentState.PAID) & Q(paid_at=None)),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class OnlinePayment(models.Model):
+    """WHY: money that a provider says it has received for us, once by the provider's own number of it, however often
+    and in whatever order it says so; and what it was in the books.
+
+    Its deposit has this row as its subject, and a business key of the provider's name and number. What is not an open
+    intent's to the fen waits for an operator: it is somebody's money all the same.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = models.CharField(_("payment provider"), max_length=16)
+    transaction_id = models.CharField(_("the provider's number"), max_length=48)
+    reference = models.CharField(_("reference"), max_length=35)
+    amount = models.BigIntegerField(_("amount (fen)"))
+    currency = models.CharField(_("currency"), max_length=8)
+    intent = models.ForeignKey(
+        PaymentIntent, models.PROTECT, null=True, related_name="payments", verbose_name=_("online payment, started")
+    )
+    buyer_org = models.ForeignKey(
+        Organization, models.PROTECT, null=True, related_name="+", verbose_name=_("buyer"), db_index=False
+    )
+    state = models.CharField(_("state"), max_length=16, choices=OnlineState)
+    doubt = models.CharField(_("why it was not matched by itself"), max_length=32, choices=OnlineDoubt, blank=True)
+    received_at = models.DateTimeField(_("told"), default=clock.now)
+    reason = models.TextField(_("the operator's reason"), blank=True)
+    decided_by = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", verbose_name=_("decided by"), db_index=False
+    )
+    decided_at = models.DateTimeField(_("decided"), null=True)
+
+    class Meta:
+        verbose_name = _("online payment, received")
+        verbose_name_plural = _("online payments, received")
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "transaction_id"], name="online_payment_once"),
+            models.UniqueConstraint(
+                fields=["intent"], condition=Q(doubt=""), name="online_payment_pays_its_intent_once"
+            ),
+            models.CheckConstraint(
+                name="online_payment_state_tells_the_rest",
+                condition=Q(
+                    state=OnlineState.DEPOSITED, doubt="", intent__isnull=False, buyer_org__isnull=False, reason=""
+                )
+                | (Q(state=OnlineState.WAITING, decided_at=None) & ~Q(doubt=""))
+                | (
+                    Q(state__in=[OnlineState.DEPOSITED, OnlineState.SET_ASIDE], decided_at__isnull=False)
+                    & ~Q(doubt="")
+                    & ~Q(reason="")
+                ),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["id"], condition=Q(state=OnlineState.WAITING), name="online_payment_queue"),
+        ]
+
+    def __str__(self) -> str:
+        return self.transaction_id

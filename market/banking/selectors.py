@@ -8,11 +8,16 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from accounts.selectors import operator_organization
+from accounts.selectors import operator_organization, sees_everything
 from market.banking.entries import plain_account
 from market.banking.errors import NoBankAccount
-from market.banking.models import BankLine, BankStatement, Payment, PaymentFile
-from market.kernel.errors import NotFound
+from market.banking.models import BankLine, BankStatement, OnlinePayment, Payment, PaymentFile, PaymentIntent
+from market.kernel.actors import Actor
+from market.kernel.errors import InvalidInput, NotFound
+from market.ledger.models import Account
+from market.ledger.remittance import is_valid
+from market.ledger.selectors import account
+from market.ledger.states import AccountKind
 
 
 def exchange_account() -> str:
@@ -78,3 +83,44 @@ def payments_of(file: PaymentFile) -> Iterator[PaymentLine]:
         if len(slice_) < PAYMENTS_A_QUERY:
             return
         last = slice_[-1].position
+
+
+def wallet_of_code(code: str, currency: str) -> Account:
+    """The wallet with this remittance code, as people write it. Raises ``InvalidInput``."""
+    code = "".join(code.split()).replace("-", "").upper()
+    wallet = Account.objects.select_related("organization").filter(remittance_code=code, currency=currency).first()
+    if not is_valid(code) or wallet is None:
+        raise InvalidInput(errors={"/code": _("No buyer has this remittance code.")})
+    return wallet
+
+
+def provider_account(currency: str) -> Account:
+    """What payment providers hold for the exchange. Raises ``NotFound``."""
+    return account(operator_organization().id, AccountKind.PROVIDER, currency)
+
+
+def payment_intents_visible_to(actor: Actor) -> QuerySet[PaymentIntent]:
+    """The online payments that the actor's organisation has started, or all for operators and auditors."""
+    intents = PaymentIntent.objects.select_related("buyer_org")
+    return intents if sees_everything(actor) else intents.filter(buyer_org_id=actor.organization_id)
+
+
+def payment_intent_visible_to(actor: Actor, intent_id: uuid.UUID) -> PaymentIntent:
+    """One of them. Raises ``NotFound``."""
+    found = payment_intents_visible_to(actor).filter(id=intent_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def online_payments() -> QuerySet[OnlinePayment]:
+    """Every payment that a provider has received, with what became of it."""
+    return OnlinePayment.objects.select_related("intent", "buyer_org", "decided_by")
+
+
+def online_payment(payment_id: uuid.UUID) -> OnlinePayment:
+    """One of them. Raises ``NotFound``."""
+    found = online_payments().filter(id=payment_id).first()
+    if found is None:
+        raise NotFound
+    return found

@@ -13,6 +13,7 @@ class LineState(models.TextChoices):
     BOUNCED = "bounced", _("a payout came back")
     RETURNED = "returned", _("to be returned to the sender")
     RETURN_PAID = "return_paid", _("a return was paid")
+    PROVIDER = "provider", _("paid over by the payment provider")
     SET_ASIDE = "set_aside", _("set aside")
 
 
@@ -44,3 +45,37 @@ class FileState(models.TextChoices):
 
 
 FILE_MOVES = TransitionTable({FileState.MADE: [FileState.HANDED_IN]})
+
+
+class IntentState(models.TextChoices):
+    """Whether what a buyer wanted to pay online has been paid. A provider may say so after it said otherwise."""
+
+    OPEN = "open", _("not paid yet")
+    PAID = "paid", _("paid")
+    ENDED = "ended", _("ended without payment")
+
+
+INTENT_MOVES = TransitionTable(
+    {IntentState.OPEN: [IntentState.PAID, IntentState.ENDED], IntentState.ENDED: [IntentState.PAID]}
+)
+
+
+class OnlineState(models.TextChoices):
+    """What became of money that a provider has received. ``waiting`` is the operators' queue; all else is final."""
+
+    WAITING = "waiting", _("waits for a decision")
+    DEPOSITED = "deposited", _("deposited")
+    SET_ASIDE = "set_aside", _("set aside")
+
+
+ONLINE_MOVES = TransitionTable({OnlineState.WAITING: [OnlineState.DEPOSITED, OnlineState.SET_ASIDE]})
+
+
+class OnlineDoubt(models.TextChoices):
+    """Why a payment was not deposited by itself."""
+
+    UNKNOWN = "unknown", _("nobody here has started this payment")
+    AMOUNT = "amount", _("the amount or currency is another")
+    PAID_BEFORE = "paid_before", _("it has been paid before")
+    CLOSED = "closed", _("the buyer's organisation is closed")
+    ALREADY_POSTED = "already_posted", _("another deposit has been booked under this number")

@@ -33,7 +33,7 @@ MOST = money.to_text(MAX_AMOUNT)
 KINDS_OF_CAPACITY: dict[str, tuple[AccountKind, ...]] = {
     Capacity.BUYER: (AccountKind.WALLET, AccountKind.ESCROW),
     Capacity.VENDOR: (AccountKind.PAYABLE, AccountKind.COMMISSION, AccountKind.VAT, AccountKind.RECEIVABLE),
-    Capacity.OPERATOR: (AccountKind.BANK,),
+    Capacity.OPERATOR: (AccountKind.BANK, AccountKind.PROVIDER, AccountKind.PROVIDER_FEES),
 }
 
 
@@ -172,7 +172,8 @@ def deposit(
     reference: str,
     subject: tuple[str, uuid.UUID] | None = None,
 ) -> Transfer:
-    """Confirm that ``amount`` fen came in from the bank for a buyer. ``reference`` is the bank's, once only.
+    """Confirm that ``amount`` fen came in for a buyer, at the bank or a payment provider, whose clearing account
+    ``bank`` is. ``reference`` is theirs, once only.
 
     A job lets whatever waits for the buyer's money go on. ``subject`` names what proves the deposit, when something
     more than the reference does.

@@ -17,6 +17,8 @@ class AccountKind(models.TextChoices):
     VAT = "vat", _("VAT")
     BANK = "bank", _("bank clearing")
     RECEIVABLE = "receivable", _("receivable")
+    PROVIDER = "provider", _("payment provider clearing")
+    PROVIDER_FEES = "provider_fees", _("payment provider's fees")
 
 
 GUARDED = (AccountKind.WALLET, AccountKind.ESCROW, AccountKind.PAYABLE, AccountKind.RECEIVABLE)
@@ -39,6 +41,8 @@ class TransferKind(models.TextChoices):
     REFUND_ADVANCE = "refund_advance", _("refund advanced for the vendor")
     REPAYMENT = "repayment", _("advance repaid")
     CORRECTION = "correction", _("correction")
+    PROVIDER_PAID = "provider_paid", _("paid over by the payment provider")
+    PROVIDER_FEE = "provider_fee", _("fee of the payment provider")
 
 
 REVERSIBLE = (TransferKind.DEPOSIT, TransferKind.CORRECTION)

@@ -80,6 +80,9 @@ SELECT 'transfer', posted.id::text, posted.business_key,
   LEFT JOIN ledger_account AS credit ON (credit.id, credit.currency) = (posted.credit_account_id, posted.currency)
   LEFT JOIN (
         VALUES ('deposit', 'bank', 'wallet'),
+               ('deposit', 'provider', 'wallet'),
+               ('provider_paid', 'bank', 'provider'),
+               ('provider_fee', 'provider_fees', 'provider'),
                ('escrow', 'wallet', 'escrow'),
                ('release', 'escrow', 'wallet'),
                ('capture_net', 'escrow', 'payable'),

@@ -10,6 +10,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import ApiToken
 from accounts.states import Capacity, Role
+from market.banking.models import PaymentIntent
 from market.billing.models import Subscription
 from market.catalog import services as catalog
 from market.delivery.models import Entitlement
@@ -131,6 +132,8 @@ def build_world() -> World:
             "vendor_id": market.vendor.id,
             "entitlement_id": Entitlement.objects.get(order=order).id,
             "batch_id": SettlementBatch.objects.get().id,
+            "payment_id": PaymentIntent.objects.get().id,
+            "provider": "no-such-provider",
             "payout_id": Payout.objects.get().id,
             "quote_id": Quote.objects.get().id,
             "approval_id": approval.id,

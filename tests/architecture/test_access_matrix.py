@@ -65,6 +65,10 @@ GET    orders/<uuid:order_id>/usage                     409 404 409 404 409 404 
 POST   orders/<uuid:order_id>/usage                     403 403 409 404 403 403 403 403 403
 GET    orders/<uuid:order_id>/usage/records             409 404 409 404 409 404 409 409 409
 POST   orders/bulk                                      409 409 403 403 403 403 403 403 403
+GET    payments                                         200 200 403 403 200 200 200 200 200
+POST   payments                                         422 422 403 403 422 422 403 403 403
+GET    payments/<uuid:payment_id>                       200 404 403 403 404 404 200 200 200
+POST   payments/notifications/<str:provider>            404 404 404 404 404 404 404 404 404
 GET    products                                         200 200 200 200 200 200 200 200 200
 GET    products/<uuid:product_id>                       200 200 200 200 200 200 200 200 200
 GET    purpose-approvals                                200 200 200 200 200 200 200 200 200
@@ -107,7 +111,7 @@ GET    spending-limits                                  200 200 403 403 403 403 
 PUT    spending-limits                                  403 403 403 403 422 422 403 403 403
 DELETE spending-limits/<uuid:limit_id>                  403 403 403 403 403 403 403 403 403
 """
-OPEN = {"schema/": 200, "downloads/<str:token>": 403}
+OPEN = {"schema/": 200, "downloads/<str:token>": 403, "payments/notifications/<str:provider>": 404}
 PEOPLE = (
     "buyer",
     "other buyer",

@@ -7,6 +7,10 @@ import pytest
 
 from accounts.models import Organization
 from accounts.states import TaxpayerType
+from market.banking import providers
+from market.banking import services as banking
+from market.banking.models import BankLine
+from market.banking.selectors import exchange_account
 from market.kernel.actors import SYSTEM
 from market.kernel.money import from_text
 from market.ledger.corrections import propose_adjustment, propose_reversal
@@ -22,6 +26,9 @@ from market.settlement.services import (
 )
 from market.settlement.states import PayoutState
 from tests import factories
+from tests.banking import another_provider
+from tests.banking.messages import Entry
+from tests.banking.money import imported
 from tests.settlement import lives
 from tests.settlement.trades import account_of, capture_orders, market_with_fees
 
@@ -62,6 +69,10 @@ class Story:
     def perform(self, step: str) -> None:
         if act := re.fullmatch(r"deposit ([\d.]+)", step):
             factories.fund(self.market.buyer, fen(act[1]))
+        elif act := re.fullmatch(r"pay online ([\d.]+)", step):
+            self.fund_online(fen(act[1]))
+        elif act := re.fullmatch(r"provider pays ([\d.]+), keeps ([\d.]+)", step):
+            self.pay_over(fen(act[1]), fen(act[2]))
         elif act := re.fullmatch(r"place ([\d.]+)", step):
             offer = factories.offer(self.market.offer.product, fen(act[1]))
             self.order_id = lives.place(self.market, offer.id)
@@ -103,6 +114,19 @@ class Story:
         else:
             raise AssertionError(f"nobody knows how to {step}")
 
+    def fund_online(self, amount: int) -> None:
+        """The provider says that the buyer has paid."""
+        buyer = factories.actor_of(self.market.purchaser)
+        intent = banking.start_payment(actor=buyer, amount=amount)
+        banking.take_notification(**another_provider.paid(intent.reference, amount, str(intent.id)))
+
+    def pay_over(self, amount: int, fees: int) -> None:
+        """The provider's money is on the bank's statement, and a treasurer says whose it is."""
+        imported([Entry(amount, "Payout of the provider")], account=exchange_account())
+        banking.assign_to_provider(
+            actor=SYSTEM, line_id=BankLine.objects.get().id, fees=fees, reason="By the provider's report."
+        )
+
 
 def acts_of(steps: list[list[str]]) -> list[tuple[str, list[tuple[str, str, int]]]]:
     """Each act with the transfers that it must make; a row without a step belongs to the act above it."""
@@ -117,7 +141,9 @@ def acts_of(steps: list[list[str]]) -> list[tuple[str, list[tuple[str, str, int]
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("commission_bps", "taxpayer", "steps", "accounts"), examples())
-def test_example_of_the_document(commission_bps, taxpayer, steps, accounts):
+def test_example_of_the_document(commission_bps, taxpayer, steps, accounts, settings, monkeypatch):
+    settings.PAYMENT_PROVIDERS = [another_provider.NAME]
+    monkeypatch.setattr(providers, "ADAPTERS", another_provider.ADAPTERS)
     story = Story(commission_bps, taxpayer)
     seen: set = set()
     for step, expected in acts_of(steps):
@@ -144,7 +170,7 @@ def test_the_document_shows_every_kind_of_transfer():
     """A new way for money to move needs an example."""
     titles = [parameter.id for parameter in examples()]
     routes = {(row[1], row[2]) for parameter in examples() for row in parameter.values[2] if row[3]}
-    assert len(titles) == DOCUMENT.count("\nGiven: ") == 17
+    assert len(titles) == DOCUMENT.count("\nGiven: ") == 18
     assert routes == {
         ("bank", "wallet"),
         ("wallet", "escrow"),
@@ -161,4 +187,7 @@ def test_the_document_shows_every_kind_of_transfer():
         ("payable", "receivable"),
         ("wallet", "bank"),
         ("commission", "payable"),
+        ("provider", "wallet"),
+        ("bank", "provider"),
+        ("provider_fees", "provider"),
     }

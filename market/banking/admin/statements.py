@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from accounts.states import Role
 from market.banking import selectors, services
-from market.banking.forms import BuyerForm, PayoutForm, StatementForm
+from market.banking.forms import BuyerForm, PayoutForm, ProviderForm, StatementForm
 from market.banking.models import BankLine, BankStatement
 from market.banking.states import LineState
 from market.kernel.actors import Actor
@@ -101,6 +101,14 @@ class BankLineAdmin(ReadLines, WorkspaceAdmin):
             (True, False),
             form_class=PayoutForm,
             explanation=_("Money that went out confirms the payout; money that came in is that payment coming back."),
+        ),
+        queue_act(
+            "provider",
+            _("It is the payment provider's"),
+            services.assign_to_provider,
+            (True,),
+            form_class=ProviderForm,
+            explanation=_("The provider pays over what buyers have paid to it. Their wallets have the money already."),
         ),
         queue_act(
             "return",

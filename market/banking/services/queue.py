@@ -13,14 +13,16 @@ from market.banking import selectors
 from market.banking.models import BankLine
 from market.banking.states import LINE_MOVES, LineState
 from market.kernel import clock
-from market.kernel.actors import Actor
+from market.kernel.actors import SYSTEM, Actor
 from market.kernel.database import insert_together, move_state, violated_constraint
 from market.kernel.errors import InvalidInput
 from market.kernel.identifiers import short_code
+from market.kernel.money import to_text
 from market.kernel.words import clean_reason
-from market.ledger.models import Account
-from market.ledger.remittance import is_valid
-from market.ledger.services import deposit
+from market.ledger.selectors import account, accounts_visible_to
+from market.ledger.services import deposit, posting, transfer
+from market.ledger.states import AccountKind, TransferKind
+from market.settlement.locks import alone
 from market.settlement.models import Payout
 from market.settlement.services import bounce_payout, confirm_payout
 from market.settlement.services.payouts import bank_account, require_treasurer
@@ -35,10 +37,7 @@ def assign_to_buyer(*, actor: Actor, line_id: uuid.UUID, code: str, reason: str)
     """
     reason = _reason(actor, reason)
     line = _line(line_id, is_credit=True)
-    code = "".join(code.split()).replace("-", "").upper()
-    wallet = Account.objects.select_related("organization").filter(remittance_code=code, currency=line.currency).first()
-    if not is_valid(code) or wallet is None:
-        raise InvalidInput(errors={"/code": _("No buyer has this remittance code.")})
+    wallet = selectors.wallet_of_code(code, line.currency)
     with transaction.atomic():
         _decide(actor, line, LineState.DEPOSITED, reason, buyer_org=wallet.organization)
         deposit(
@@ -102,6 +101,46 @@ def return_to_sender(*, actor: Actor, line_id: uuid.UUID, reason: str) -> str:
     with transaction.atomic():
         _decide(actor, line, LineState.RETURNED, reason, return_reference=reference)
     return reference
+
+
+def assign_to_provider(*, actor: Actor, line_id: uuid.UUID, fees: int, reason: str) -> None:
+    """A waiting credit is what the payment provider pays over of the deposits that it received, less ``fees`` (fen).
+
+    The bank holds the money from now on, and the provider no more; what it kept is the exchange's own expense.
+
+    Raises ``InvalidInput`` when the provider does not hold as much, ``IllegalTransition``, ``NotFound``, ``Forbidden``.
+    """
+    reason = _reason(actor, reason)
+    line = _line(line_id, is_credit=True)
+    if fees < 0:
+        raise InvalidInput(errors={"/fees": _("Fees are nothing or more.")})
+    with posting(), transaction.atomic():
+        alone("payment provider")
+        holds = selectors.provider_account(line.currency)
+        held = -accounts_visible_to(SYSTEM).get(id=holds.id).amount
+        if line.amount + fees > held:
+            text = _("The provider holds %(held)s yuan: look for payments that wait.") % {"held": to_text(held)}
+            raise InvalidInput(errors={"/fees": text})
+        _decide(actor, line, LineState.PROVIDER, reason)
+        kept = account(holds.organization_id, AccountKind.PROVIDER_FEES, line.currency)
+        legs = (
+            ("paid", bank_account(line.currency), TransferKind.PROVIDER_PAID, line.amount),
+            ("fees", kept, TransferKind.PROVIDER_FEE, fees),
+        )
+        insert_together(
+            transfer(
+                debit=debit.id,
+                credit=holds.id,
+                amount=amount,
+                kind=kind,
+                subject=(BankLine._meta.model_name, line.id),
+                business_key=f"provider:{line.bank_reference}:{name}",
+                tx_id=line.id,
+                currency=line.currency,
+            )
+            for name, debit, kind, amount in legs
+            if amount
+        )
 
 
 def set_aside(*, actor: Actor, line_id: uuid.UUID, reason: str) -> None:
