@@ -5,6 +5,7 @@ library is loaded only where ``PAYMENT_PROVIDERS`` names its provider.
 """
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
@@ -16,8 +17,13 @@ ADAPTERS = {"stripe": "market.banking.providers.stripe.StripeCheckout"}
 
 
 def provider(name: str = "") -> PaymentProvider:
-    """The configured provider of that name, or the first. Raises ``NoProvider``."""
+    """The configured provider of that name, or the first.
+
+    Raises ``NoProvider``, ``ImproperlyConfigured`` when it is named in the settings and not set up.
+    """
     name = name or next(iter(settings.PAYMENT_PROVIDERS), "")
-    if name not in settings.PAYMENT_PROVIDERS or name not in ADAPTERS:
+    if name not in settings.PAYMENT_PROVIDERS:
         raise NoProvider(_("Pay by bank transfer, with the remittance code of your wallet."))
+    if name not in ADAPTERS:
+        raise ImproperlyConfigured(f"PAYMENT_PROVIDERS names {name}: there are {', '.join(ADAPTERS)}.")
     return import_string(ADAPTERS[name])()
