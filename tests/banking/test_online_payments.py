@@ -1,5 +1,6 @@
 """Online payments over HTTP: started by a buyer, told by the provider, and deposited exactly once."""
 
+import datetime
 import json
 import threading
 import time
@@ -19,6 +20,7 @@ from accounts.states import OrganizationState
 from market.audit.models import AuditEvent
 from market.banking.models import BankLine, OnlinePayment, PaymentIntent
 from market.banking.states import IntentState, LineState, OnlineDoubt, OnlineState
+from market.kernel import clock
 from market.kernel.actors import SYSTEM
 from market.kernel.database import violated_constraint
 from market.ledger import services as ledger
@@ -199,6 +201,16 @@ class TestPaid:
         intent.refresh_from_db()
         assert (intent.state, wallet(market)) == (IntentState.ENDED, before)
         take(event(intent.reference, "checkout.session.async_payment_succeeded"))
+        intent.refresh_from_db()
+        assert (intent.state, wallet(market)) == (IntentState.PAID, before + AMOUNT)
+
+    def test_begun_in_time_and_told_too_late(self, market, provider):
+        """After its time a payment cannot be begun any more; one that was on its way is the buyer's money."""
+        before = wallet(market)
+        with clock.frozen_at(clock.now() - datetime.timedelta(hours=2)):
+            intent = started(market)
+        assert start(market).json()["pay_url"] == ""
+        take(event(intent.reference))
         intent.refresh_from_db()
         assert (intent.state, wallet(market)) == (IntentState.PAID, before + AMOUNT)
 
