@@ -129,12 +129,12 @@ class World(Orders):
         return DONE
 
     def send(self, payout: str) -> frozenset[str]:
-        """Whatever comes of it, the vendor first repays."""
+        """Whatever comes of it, the vendor first repays. What was taken back is not paid out of what is not due yet."""
         found = self.payout(payout)
         self._repay()
         if found.state != "pending":
             return ILLEGAL
-        if not self.has_account or self._needs_approval(found) or self.payable < found.amount:
+        if not self.has_account or self._needs_approval(found) or self.payable < found.amount or self.left < 0:
             return HELD
         self._leave(found)
         return DONE
@@ -154,7 +154,7 @@ class World(Orders):
         if found.released_by in ("", who):
             return frozenset({"SamePerson"})
         repaid = min(self.payable, self.owed)
-        if not self.has_account or self.payable - repaid < found.amount:
+        if not self.has_account or self.payable - repaid < found.amount or self.left - repaid < 0:
             return HELD
         self._repay()
         self._leave(found)
