@@ -93,7 +93,7 @@ class BankAccountChange(models.Model):
     proposed_by = models.ForeignKey(
         "User", models.PROTECT, related_name="+", verbose_name=_("asked for by"), db_index=False
     )
-    proposed_at = models.DateTimeField(_("asked for"), default=clock.now)
+    proposed_at = models.DateTimeField(_("asked for at"), default=clock.now)
     approved_by = models.ForeignKey(
         "User", models.PROTECT, null=True, related_name="+", verbose_name=_("approved by"), db_index=False
     )

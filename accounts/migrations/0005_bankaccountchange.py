@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                 ('is_old_lost', models.BooleanField(default=False, verbose_name='the old account can receive nothing')),
                 ('reason', models.CharField(max_length=2000, verbose_name='reason')),
                 ('state', models.CharField(choices=[('proposed', 'waits for the exchange'), ('cooling', 'approved, not in force yet'), ('in_force', 'in force'), ('refused', 'refused'), ('withdrawn', 'withdrawn')], default='proposed', max_length=16, verbose_name='state')),
-                ('proposed_at', models.DateTimeField(default=market.kernel.clock.now, verbose_name='asked for')),
+                ('proposed_at', models.DateTimeField(default=market.kernel.clock.now, verbose_name='asked for at')),
                 ('approved_at', models.DateTimeField(null=True, verbose_name='approved')),
                 ('effective_at', models.DateTimeField(null=True, verbose_name='in force from')),
                 ('ended_at', models.DateTimeField(null=True, verbose_name='ended')),
