@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('accounts', '0005_bankaccountchange'),
         ('banking', '0003_payment_files'),
-        ('settlement', '0011_lost_accounts'),
+        ('settlement', '0012_lost_accounts'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('settlement', '0010_fee_tiers'),
+        ('settlement', '0011_corrections_are_paid'),
     ]
 
     operations = [
