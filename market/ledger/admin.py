@@ -36,13 +36,12 @@ class AccountAdmin(WorkspaceAdmin):
     list_display = ("organization", "kind", "yuan", "currency", "remittance_code", "created_at")
     list_filter = ("kind", ("organization", AutocompleteSelectFilter))
     list_filter_sheet = True
-    list_select_related = ("organization",)
     search_fields = ("organization__name", "organization__uscc", "remittance_code")
     fields = ("organization", "kind", "yuan", "currency", "remittance_code", "version", "created_at", "id")
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
-        return accounts_visible_to(self.actor(request)).order_by("-id")
+        return accounts_visible_to(self.actor(request)).select_related("organization").order_by("-id")
 
     @display(description=_("balance (yuan)"))
     def yuan(self, account: Account) -> str:

@@ -63,7 +63,9 @@ class Account(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.currency}"
+        """Whose it is too, where that has been loaded; never a query for a label."""
+        text = f"{self.get_kind_display()} {self.currency}"
+        return f"{self.organization.name}: {text}" if "organization" in self._state.fields_cache else text
 
 
 class Transfer(models.Model):

@@ -195,6 +195,9 @@ def test_the_pages_lead_to_it(client, market, colleague):
     form = {"debit_account": bank.id, "credit_account": wallet.id, "yuan": "12.50", "reason": REASON}
     add = reverse("operator:ledger_correction_add")
     assert client.get(add).status_code == 200
+    choices = {"app_label": "ledger", "model_name": "correction", "field_name": "debit_account"}
+    offered = client.get(reverse("operator:autocomplete"), choices | {"term": market.buyer.name}).json()["results"]
+    assert {choice["text"] for choice in offered} >= {f"{market.buyer.name}: wallet CNY"}
     assert "between two accounts" in client.post(add, form | {"credit_account": bank.id}).content.decode()
     assert client.post(add, form).status_code == 302
     assert Correction.objects.get(reverses=None).amount == 1_250
