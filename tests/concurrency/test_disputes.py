@@ -19,7 +19,7 @@ from market.orders.states import OrderState
 from market.outbox.models import Job
 from tests import factories
 from tests.concurrency.test_orders import ROUNDS, naive_move, won_and_lost
-from tests.concurrency.together import together
+from tests.concurrency.together import InBackground, blocked_backends, together
 from tests.orders.test_lines import grouped
 from tests.orders.trades import buyer, delivered, money, operator
 
@@ -68,6 +68,19 @@ def test_accept_against_dispute():
         assert Charge.objects.filter(order=order).count() == (order.state == OrderState.ACCEPTED)
         assert Dispute.objects.filter(order=order).count() == (order.state == OrderState.DISPUTED)
     assert outcomes <= {OrderState.ACCEPTED, OrderState.DISPUTED}
+
+
+def test_an_answer_that_waits_for_the_objection_finds_it(wait_until):
+    market = factories.market(funds=1_000_000)
+    order = delivered(market)
+    with transaction.atomic():
+        services.dispute(actor=buyer(market), order_id=order.id, **WORDS)
+        answer = InBackground(
+            partial(services.answer_dispute, actor=vendor(market), order_id=order.id, text="Sent again.")
+        )
+        wait_until(blocked_backends, "the answer to wait")
+    assert answer.wait().answer == "Sent again."
+    assert Dispute.objects.get(order=order).state == "awaiting_decision"
 
 
 def test_partial_acceptance_against_acceptance_of_a_line():
