@@ -200,9 +200,11 @@ def production_environment(database_url: str) -> dict[str, str]:
     }
 
 
-def load_market(environment: dict[str, str]) -> tuple[list[str], list[str], str]:
+def load_market(
+    environment: dict[str, str], *, buyers: int = BUYERS + 1, vendors: int = VENDORS
+) -> tuple[list[str], list[str], str]:
     """Migrate and fill the scratch database in a process of its own: buyers' tokens, offers, one more buyer's token."""
-    command = [sys.executable, "-m", "benchmarks.market", str(BUYERS + 1), str(VENDORS), str(PRICE), str(FUNDS)]
+    command = [sys.executable, "-m", "benchmarks.market", *map(str, (buyers, vendors, PRICE, FUNDS))]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(done.stderr)

@@ -8,15 +8,13 @@ settlement's benchmark has) a posting takes the wallet of one. That all money we
 
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import psycopg
 
 from benchmarks import pgbench, results
-from benchmarks.orders import FUNDS, PRICE, production_environment, scratch_database
+from benchmarks.orders import load_market, production_environment, scratch_database
 
 BUYERS = 60
 ROUNDS = 5
@@ -88,9 +86,6 @@ def run(seconds: int) -> None:
 
 def _load(url: str) -> None:
     """A migrated database with the buyers' accounts, and money in their wallets."""
-    command = [sys.executable, "-m", "benchmarks.market", *map(str, (BUYERS, 1, PRICE, FUNDS))]
-    done = subprocess.run(command, env=production_environment(url), capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(done.stderr)
+    load_market(production_environment(url), buyers=BUYERS, vendors=1)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(PAIRS)

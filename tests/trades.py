@@ -20,8 +20,8 @@ from market.kernel import clock
 from market.kernel.actors import SYSTEM
 from market.kernel.database import insert_together
 from market.kernel.identifiers import short_code, uuid7
-from market.ledger.corrections import propose_adjustment
 from market.ledger.models import Account
+from market.ledger.services import propose_adjustment
 from market.ledger.states import AccountKind
 from market.negotiation import services as negotiation
 from market.orders import services as orders

@@ -15,10 +15,10 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from accounts.states import Role
 from market.kernel import money
 from market.kernel.actors import Actor
-from market.ledger.corrections import approve_correction, decline_correction, propose_adjustment, propose_reversal
 from market.ledger.forms import AdjustmentForm
 from market.ledger.models import Account, Correction, Transfer
 from market.ledger.selectors import accounts_visible_to
+from market.ledger.services import approve_correction, decline_correction, propose_adjustment, propose_reversal
 from market.ledger.states import REVERSIBLE, CorrectionState
 from market.workspaces.acts import Act, ReasonForm
 from market.workspaces.bases import WorkspaceAdmin

@@ -55,6 +55,8 @@ CORRECTABLE = (
     AccountKind.COMMISSION,
     AccountKind.VAT,
     AccountKind.BANK,
+    AccountKind.PROVIDER,
+    AccountKind.PROVIDER_FEES,
 )
 """Between these a correction may move money. An escrow is the money of its orders, and a receivable that of its
 advances: both follow from rows that a correction does not change."""

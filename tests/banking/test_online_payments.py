@@ -335,6 +335,17 @@ class TestDoubt:
         provider.is_down = False
         assert start(market).json()["pay_url"] == f"https://pay.example/{PaymentIntent.objects.get().id}"
 
+    def test_its_deposit_can_be_reversed_by_two_people(self, market, provider):
+        before = wallet(market)
+        take(event(started(market).reference))
+        posted = Transfer.objects.get(subject_type="onlinepayment")
+        operator = factories.actor_of(market.operator)
+        correction = ledger.propose_reversal(actor=operator, transfer_id=posted.id, reason="Charged back.")
+        colleague = factories.member(market.operator.organization, "finance")
+        ledger.approve_correction(actor=factories.actor_of(colleague), correction_id=correction.id)
+        assert (wallet(market), held()) == (before, 0)
+        assert reconcile().is_clean
+
     def test_another_buyer_sees_nothing_of_it(self, market, provider):
         intent = started(market)
         other = factories.api_client(factories.member(factories.organization("buyer"), "purchaser"))

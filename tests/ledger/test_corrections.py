@@ -9,16 +9,17 @@ from django.urls import reverse
 from accounts.states import Role
 from market.audit.models import AuditEvent
 from market.kernel.actors import SYSTEM
+from market.kernel.database import violated_constraint
 from market.kernel.errors import Forbidden, IllegalTransition, InvalidInput, NotFound, SamePerson
 from market.kernel.identifiers import uuid7
-from market.ledger.corrections import (
+from market.ledger.errors import AlreadyPosted, AlreadyReversed, InsufficientFunds, NotReversible
+from market.ledger.models import Correction, Transfer
+from market.ledger.services import (
     approve_correction,
     decline_correction,
     propose_adjustment,
     propose_reversal,
 )
-from market.ledger.errors import AlreadyPosted, AlreadyReversed, InsufficientFunds, NotReversible
-from market.ledger.models import Correction, Transfer
 from market.ledger.states import AccountKind, CorrectionState
 from tests import factories, trades
 from tests.settlement.trades import account_of
@@ -144,6 +145,33 @@ def test_the_database_refuses_too(market, statement):
     proposed(market)
     with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement)
+
+
+def test_no_correction_is_posted_that_nobody_has_approved(market):
+    """Not by whatever statement, and not another amount than was agreed to."""
+    correction = proposed(market)
+    posted = """
+        INSERT INTO ledger_transfer (id, tx_id, debit_account_id, credit_account_id, amount, currency, kind,
+                                     subject_type, subject_id, business_key, posted_at)
+        SELECT gen_random_uuid(), gen_random_uuid(), debit_account_id, credit_account_id, amount - %s, currency,
+               'correction', 'correction', id, 'correction:' || id, now()
+          FROM ledger_correction
+    """
+
+    def refused(less: int) -> bool:
+        with pytest.raises(IntegrityError) as error, transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(posted, [less])
+        return violated_constraint(error.value) == "ledger_correction_approved"
+
+    assert refused(0)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE ledger_correction SET state = 'approved', decided_at = now(), decided_by_id = %s",
+            [market.lister.user_id],
+        )
+        assert refused(1)
+        cursor.execute(posted, [0])
+    assert Transfer.objects.get(kind="correction").amount == correction.amount
 
 
 def approved_at_once(market: factories.Market, colleagues: list) -> list[str]:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from accounts.states import Role
 from market.kernel import clock
 from market.kernel.actors import SYSTEM
-from market.ledger.corrections import approve_correction, propose_adjustment, propose_reversal
 from market.ledger.models import Transfer
+from market.ledger.services import approve_correction, propose_adjustment, propose_reversal
 from market.orders import services as orders
 from market.orders.models import Order
 from market.settlement.models import Capture, Payout

@@ -370,7 +370,7 @@ class TestMeanwhile:
         assert DayClose.objects.get().report.is_clean
 
     def test_without_waiting_a_posting_under_way_is_lost_from_the_snapshot(self, monkeypatch):
-        monkeypatch.setattr(ledger, "_await_earlier_postings", lambda: None)
+        monkeypatch.setattr(ledger.closing, "_await_earlier_postings", lambda: None)
         market, posting, release = posting_under_way()
         close_day(actor=SYSTEM)
         release.set()
@@ -399,7 +399,7 @@ class TestMeanwhile:
         assert drifted() == {}
 
     def test_a_posting_that_does_not_end_is_not_waited_for_ever(self, monkeypatch):
-        monkeypatch.setattr(ledger, "PATIENCE", 0.2)
+        monkeypatch.setattr(ledger.closing, "PATIENCE", 0.2)
         _market, posting, release = posting_under_way()
         with pytest.raises(BooksBusy):
             close_day(actor=SYSTEM)

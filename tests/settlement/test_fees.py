@@ -2,7 +2,6 @@
 
 import datetime
 import threading
-import time
 import uuid
 
 import pytest
@@ -26,6 +25,7 @@ from market.settlement.services import (
     save_fee_draft,
 )
 from tests import factories
+from tests.concurrency.together import InBackground, blocked_backends
 from tests.settlement.trades import accepted_orders, capture_orders, market_with_fees
 
 DAY = datetime.timedelta(days=1)
@@ -143,46 +143,36 @@ class TestCommand:
         assert "Created version 1" in capsys.readouterr().out
         begins = FeeSchedule.objects.get().effective_from
         assert begins == datetime.datetime(2025, 12, 31, 16, tzinfo=datetime.UTC)
+        save_fee_draft(actor=SYSTEM, commission_bps=450)
         call_command("fee_schedule")
-        assert "2026-01-01T00:00:00+08:00" in capsys.readouterr().out
+        shown = capsys.readouterr().out
+        assert "2026-01-01T00:00:00+08:00" in shown and "450" not in shown
 
     def test_says_why_not(self):
         with pytest.raises(CommandError, match="less than nothing"):
             call_command("fee_schedule", "--commission-bps", "9999")
 
 
-def captured_at_once(market: factories.Market) -> list[int]:
+def captured_at_once(market: factories.Market, wait_until) -> list[int]:
     """Two captures of 1,000.00 yuan of one vendor, the second begun while the first is not committed."""
     first, second = accepted_orders(market, [100_000, 100_000])
-    waiting = threading.Thread(target=lambda: (capture_orders([second]), connections.close_all()))
     with transaction.atomic():
         capture_orders([first])
-        waiting.start()
-        until = time.monotonic() + 10
-        while not waits_for_a_lock() and time.monotonic() < until:
-            time.sleep(0.05)
-    waiting.join()
+        other = InBackground(lambda: capture_orders([second]))
+        wait_until(blocked_backends, "the second to wait")
+    other.wait()
     return sorted(Capture.objects.filter(order__in=[first, second]).values_list("volume_before", flat=True))
 
 
-def waits_for_a_lock() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
-        return cursor.fetchone()[0]
-
-
 @pytest.mark.django_db(transaction=True)
-def test_of_two_captures_at_once_the_second_counts_from_the_first(monkeypatch):
+def test_of_two_captures_at_once_the_second_counts_from_the_first(monkeypatch, wait_until):
     market = market_with_fees(funds=400_000)
-    assert captured_at_once(market) == [0, 100_000]
+    assert captured_at_once(market, wait_until) == [0, 100_000]
     assert reconcile().is_clean
     # Without what adding returns, the second counts from what it saw when it began, and reconcile tells.
     stale = "coalesce((SELECT kept.gross FROM settlement_monthlyvolume AS kept WHERE month = %(month)s), 0)"
-    guarded = capture.capture_statement
-    monkeypatch.setattr(
-        capture, "capture_statement", lambda proof: guarded(proof).replace("volume.gross - together", stale)
-    )
-    assert captured_at_once(market) == [200_000, 200_000]
+    monkeypatch.setattr(capture, "STATEMENT", capture.STATEMENT.replace("volume.gross - together", stale))
+    assert captured_at_once(market, wait_until) == [200_000, 200_000]
     assert {finding.check.name for finding in reconcile().findings if finding.drifted} == {"volumes"}
 
 

@@ -13,8 +13,8 @@ from market.banking.models import BankLine
 from market.banking.selectors import exchange_account
 from market.kernel.actors import SYSTEM
 from market.kernel.money import from_text
-from market.ledger.corrections import propose_adjustment, propose_reversal
 from market.ledger.models import Transfer
+from market.ledger.services import propose_adjustment, propose_reversal
 from market.settlement.models import Payout
 from market.settlement.services import (
     bounce_payout,

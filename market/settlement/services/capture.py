@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Sequence
+from pathlib import Path
 
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
@@ -10,11 +11,12 @@ from django.utils.translation import gettext as _
 from market.audit.services import events_of_set
 from market.kernel import clock
 from market.kernel.actors import SYSTEM
+from market.kernel.documents import statement
 from market.ledger.services import posting
 from market.orders import services as orders
 from market.settlement.errors import NoFeeSchedule, NotCapturable
-from market.settlement.services.capture_statement import capture_statement
 
+STATEMENT = statement(Path(__file__).with_name("capture.sql"))
 CHUNK = 1_000
 """Charges a transaction: few enough to let others at the same accounts soon, many enough to make a trip worth it."""
 
@@ -40,7 +42,7 @@ def _capture(charge_ids: Sequence[uuid.UUID]) -> int:
     # No savepoint inside a caller's transaction: what the database refuses fails the caller, and saves it two trips.
     with posting(), transaction.atomic(savepoint=False):
         with connection.cursor() as cursor:
-            cursor.execute(capture_statement(proof), parameters)
+            cursor.execute(STATEMENT.replace("{proof}", proof), parameters)
             divided, free, problems = cursor.fetchone()
         problems = json.loads(problems)
         if free and not problems:

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from market.banking.services import import_statement
 from market.banking.states import LineState
 from market.kernel.actors import SYSTEM
-from market.kernel.errors import BusinessError
+from market.kernel.commands import refusals_as_errors
 from market.kernel.money import to_text
 
 
@@ -24,15 +24,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            if options["file"] == "-":
-                found = import_statement(actor=SYSTEM, file=sys.stdin.buffer)
-            else:
-                with pathlib.Path(options["file"]).open("rb") as file:
-                    found = import_statement(actor=SYSTEM, file=file)
+            with refusals_as_errors():
+                if options["file"] == "-":
+                    found = import_statement(actor=SYSTEM, file=sys.stdin.buffer)
+                else:
+                    with pathlib.Path(options["file"]).open("rb") as file:
+                        found = import_statement(actor=SYSTEM, file=file)
         except OSError as error:
             raise CommandError(f"{options['file']}: {error.strerror}") from error
-        except BusinessError as error:
-            raise CommandError("; ".join(map(str, error.errors.values())) or str(error)) from error
         for statement in found.statements:
             self.stdout.write(
                 f"Statement {statement.statement_id}: {to_text(statement.opening)} + {to_text(statement.credits)} - "

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from market.banking.services import make_payment_file, take_payment_file
 from market.kernel import clock
 from market.kernel.actors import SYSTEM
-from market.kernel.errors import BusinessError
+from market.kernel.commands import refusals_as_errors
 from market.kernel.money import to_text
 from market.settlement.management.commands.settle import business_day
 from market.settlement.services import cutoff_due
@@ -30,17 +30,16 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         cutoff = clock.business_midnight(options["cutoff"]) if options["cutoff"] else cutoff_due()
         try:
-            made = make_payment_file(actor=SYSTEM, cutoff=cutoff)
-            file, pieces = take_payment_file(actor=SYSTEM, file_id=made.id)
-            if options["output"] == "-":
-                sys.stdout.buffer.writelines(pieces)
-            else:
-                with pathlib.Path(options["output"]).open("wb") as output:
-                    output.writelines(pieces)
+            with refusals_as_errors():
+                made = make_payment_file(actor=SYSTEM, cutoff=cutoff)
+                file, pieces = take_payment_file(actor=SYSTEM, file_id=made.id)
+                if options["output"] == "-":
+                    sys.stdout.buffer.writelines(pieces)
+                else:
+                    with pathlib.Path(options["output"]).open("wb") as output:
+                        output.writelines(pieces)
         except OSError as error:
             raise CommandError(f"{options['output']}: {error.strerror}") from error
-        except BusinessError as error:
-            raise CommandError(str(error)) from error
         self.stderr.write(
             f"{file.message_id}: {file.payment_count} payments, {to_text(file.total)} {file.currency}, "
             f"SHA-256 {file.file_sha256}"

@@ -9,7 +9,7 @@ from django.utils.dateparse import parse_datetime
 
 from market.kernel import clock
 from market.kernel.actors import SYSTEM
-from market.kernel.errors import BusinessError
+from market.kernel.commands import refusals_as_errors
 from market.settlement.models import FeeSchedule
 from market.settlement.services import create_fee_schedule
 from market.settlement.services.fees import VAT_GENERAL_BPS, VAT_SMALL_SCALE_BPS
@@ -26,8 +26,8 @@ def moment(text: str) -> datetime.datetime:
 
 class Command(BaseCommand):
     help = (
-        "Without options: every fee schedule. With --commission-bps: create the next version. "
-        "Rates are in basis points: 500 is 5 %."
+        "Without options: every announced fee schedule. With --commission-bps: announce the next version, "
+        "without tiers and special rates, which are drafted in the workspace. Rates are basis points: 500 is 5 %."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -38,7 +38,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["commission_bps"] is not None:
-            try:
+            with refusals_as_errors():
                 schedule = create_fee_schedule(
                     actor=SYSTEM,
                     commission_bps=options["commission_bps"],
@@ -46,10 +46,8 @@ class Command(BaseCommand):
                     vat_small_scale_bps=options["vat_small_scale_bps"],
                     effective_from=options["effective_from"],
                 )
-            except BusinessError as error:
-                raise CommandError("; ".join(map(str, error.errors.values())) or str(error)) from error
             self.stdout.write(f"Created version {schedule.version}.")
-        schedules = FeeSchedule.objects.all()
+        schedules = FeeSchedule.objects.filter(version__isnull=False)
         if not schedules:
             raise CommandError("There is no fee schedule yet: create the first with --commission-bps.")
         self.stdout.write("version  commission  VAT general  VAT small-scale  in force from (bps)")

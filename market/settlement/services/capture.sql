@@ -1,16 +1,9 @@
-"""The capture of any number of charges as one statement: read, refused or divided, posted and proved by PostgreSQL."""
-
-
-def capture_statement(proof: str) -> str:
-    """SQL with the parameters ``charges`` (keys), ``at`` and its ``month`` (first day), and those of ``proof``.
-
-    Charges of one vendor count one after the other, by their keys, from the volume that is read by adding to it: the
-    row stays locked until the transaction ends, so that who captures at the same moment counts on from there.
-    ``proof`` records an event for each row of ``fact``. Gives one row: how many charges were divided, the orders whose
-    final charge is of nothing, and the problems as [charge, what, state of the order, currency]. Where there is a
-    problem nothing is inserted.
-    """
-    return f"""
+-- The capture of any number of charges: read, refused or divided, posted and proved by PostgreSQL. Parameters: charges (keys),
+-- at and its month (first day), and those of {proof}, which records an event for each row of fact. Charges of one vendor count
+-- one after the other, by their keys, from the volume that is read by adding to it: the row stays locked until the transaction
+-- ends, so that who captures at the same moment counts on from there.
+-- One row: how many charges were divided, the orders whose final charge is of nothing, and the problems as
+-- [charge, what, state of the order, currency]. Where there is a problem nothing is inserted.
 WITH sale AS MATERIALIZED (
     SELECT charge.id AS charge_id, charge.part, charge.amount, charge.is_final, sale.id AS order_id, sale.state,
            sale.currency, sale.buyer_org_id, sale.vendor_org_id, vendor.taxpayer_type, product.sector,
@@ -117,8 +110,7 @@ WITH sale AS MATERIALIZED (
       FROM due
 ), proof AS ({proof})
 SELECT (SELECT count(*) FROM due),
-       (SELECT coalesce(array_agg(order_id), '{{}}')
+       (SELECT coalesce(array_agg(order_id), '{}')
           FROM sale WHERE is_final AND amount = 0 AND state = 'accepted'),
        (SELECT coalesce(jsonb_agg(jsonb_build_array(charge_id, what, state, currency)), '[]')
           FROM problem WHERE what IS NOT NULL)
-"""  # noqa: S608 (no value stands in it)

@@ -10,15 +10,14 @@ from market.audit.models import AuditEvent
 from market.audit.services import event
 from market.kernel import clock
 from market.kernel.actors import Actor
-from market.kernel.database import insert_together, violated_constraint
+from market.kernel.database import insert_together, move_instance, violated_constraint
 from market.kernel.errors import Forbidden, InvalidInput, NotFound, SamePerson
 from market.kernel.money import MAX_AMOUNT
+from market.kernel.words import clean_reason
 from market.ledger.errors import AlreadyReversed, NotReversible
 from market.ledger.models import Account, Correction, Transfer
-from market.ledger.services import MOST, posting, transfer
+from market.ledger.services.transfers import MOST, posting, transfer
 from market.ledger.states import CORRECTABLE, CORRECTION_MOVES, REVERSIBLE, CorrectionState, TransferKind
-
-MAX_REASON = 2000
 
 
 def propose_reversal(*, actor: Actor, transfer_id: uuid.UUID, reason: str) -> Correction:
@@ -124,9 +123,7 @@ def _require_person(actor: Actor) -> None:
 
 
 def _propose(actor: Actor, correction: Correction) -> Correction:
-    correction.reason = correction.reason.strip()
-    if not 2 <= len(correction.reason) <= MAX_REASON:
-        raise InvalidInput(errors={"/reason": _("Say why in 2 to %(most)d characters.") % {"most": MAX_REASON}})
+    correction.reason = clean_reason(correction.reason)
     correction.proposed_by_id = actor.user_id
     try:
         with transaction.atomic():
@@ -140,15 +137,12 @@ def _propose(actor: Actor, correction: Correction) -> Correction:
 
 def _decide(actor: Actor, correction_id: uuid.UUID, state: CorrectionState) -> Correction:
     _require_person(actor)
-    correction = Correction.objects.select_for_update().filter(id=correction_id).first()
+    correction = Correction.objects.filter(id=correction_id).first()
     if correction is None:
         raise NotFound
-    if correction.state != CorrectionState.PROPOSED:
-        raise CORRECTION_MOVES.illegal(correction.state, state)
     if state == CorrectionState.APPROVED and correction.proposed_by_id == actor.user_id:
         raise SamePerson(_("One person proposes a correction and another one approves it."))
-    correction.state, correction.decided_by_id, correction.decided_at = state, actor.user_id, clock.now()
-    correction.save(update_fields=["state", "decided_by", "decided_at"])
+    move_instance(correction, CORRECTION_MOVES, state, decided_by_id=actor.user_id, decided_at=clock.now())
     return correction
 
 
