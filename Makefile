@@ -42,7 +42,7 @@ serve: install ## The exchange on http://127.0.0.1:PORT (8000) with a loaded mar
 test: install ## Every test; ARGS="-k wallet" narrows
 	@$(SERVERS) pytest --numprocesses $(JOBS) --dist worksteal $(ARGS)
 
-test-deep: install ## A thousand random histories of a market, and 100,000 orders in two sets of books; takes long
+test-deep: install ## A thousand random histories of orders, a thousand of money, and 100,000 orders in two sets of books; takes long
 	@$(SERVERS) pytest --hypothesis-profile=deep tests/machine tests/settlement/test_naive.py $(ARGS)
 
 lint: install ## Style, imports and the way down between rooms

@@ -53,9 +53,12 @@ def side_by_side(works: Iterable[Callable[[], Any]], *, connections: int) -> Non
         (moment,) = cursor.fetchone()
 
     def work_off() -> None:
-        with contextlib.suppress(IndexError):
-            while not failed:
-                left.popleft()()
+        while not failed:
+            try:
+                work = left.popleft()
+            except IndexError:
+                return
+            work()
 
     def work_elsewhere() -> None:
         try:
@@ -136,7 +139,9 @@ def insert_together(*rows: models.Model | Iterable[models.Model] | None, lock: i
     if documents is not None:
         done = text_answer(*documents) == "true"
     else:
-        with connection.cursor() as cursor:
+        # The lock is the transaction's, so there must be one around both statements.
+        alone = contextlib.nullcontext() if connection.in_atomic_block else transaction.atomic()
+        with alone, connection.cursor() as cursor:
             done = lock is None or _is_taken(cursor, lock)
             if done:
                 cursor.execute(*_as_values(by_model))
