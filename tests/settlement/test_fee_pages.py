@@ -159,7 +159,8 @@ class TestSimulation:
             ["1", "100", "5", "5", "6", "6", "89", "89", "0"],
             ["3", "120100", "6005", "5205", "6798", "6798", "107297", "108097", "800"],
         ]
-        assert "Nothing was captured" in operator.get(url, {"month": "nonsense"}).content.decode()
+        for month in ("nonsense", "0001-01", "9999-12"):
+            assert "Nothing was captured" in operator.get(url, {"month": month}).content.decode()
         assert before == (list(FeeSchedule.objects.values()), Transfer.objects.count(), AuditEvent.objects.count())
 
     def test_is_the_operators(self, market, client):

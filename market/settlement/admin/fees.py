@@ -24,6 +24,7 @@ from market.settlement.fee_texts import scale_text
 from market.settlement.forms import AnnouncementForm, FeeScheduleForm
 from market.settlement.models import FeeSchedule
 from market.settlement.selectors import fee_schedules_visible_to
+from market.settlement.services.fees import FIRST_YEAR, LAST_YEAR
 from market.settlement.simulation import Simulation, csv_of, simulate
 from market.workspaces.acts import Act
 from market.workspaces.bases import WorkspaceAdmin
@@ -224,10 +225,12 @@ def _picture(made: Simulation) -> Curves:
 
 def _month(request: HttpRequest) -> datetime.date:
     """The month that was asked for; what makes no sense, and nothing, is last month."""
+    last = (clock.business_date().replace(day=1) - datetime.timedelta(days=1)).replace(day=1)
     try:
-        return datetime.date.fromisoformat(f"{request.GET.get('month', '')}-01").replace(day=1)
+        month = datetime.date.fromisoformat(f"{request.GET.get('month', '')}-01")
     except ValueError:
-        return (clock.business_date().replace(day=1) - datetime.timedelta(days=1)).replace(day=1)
+        return last
+    return month if FIRST_YEAR <= month.year <= LAST_YEAR else last
 
 
 @admin.register(FeeSchedule, site=auditor_site)
