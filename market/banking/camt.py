@@ -94,13 +94,14 @@ class _Reader:
             remove_comments=True,
             remove_pis=True,
         )
+        self._ended = self._every()
         self._version = ""
         self._prefix = ""
 
     def statements(self) -> Iterator[Statement]:
         """Each statement when its first entry has ended, so that what stands before it is known."""
         found = 0
-        while (element := self._next()) is not None:
+        for element in self._ended:
             if element.tag == self._prefix + "GrpHdr":
                 continue
             found += 1
@@ -113,16 +114,16 @@ class _Reader:
         if not found:
             raise refusal(_("The file holds no camt.053 statement."))
 
-    def _next(self) -> etree._Element | None:
-        """The next element that has ended, or None at the end of the file."""
+    def _every(self) -> Iterator[etree._Element]:
+        """Each element that has ended."""
         try:
-            _event, element = next(self._elements, (None, None))
+            for _event, element in self._elements:
+                self._file.since_event = 0
+                if not self._version:
+                    self._begin(element.getroottree())
+                yield element
         except etree.XMLSyntaxError as error:
             raise refusal(_("The file is not well-formed XML: %(error)s") % {"error": error.msg}) from error
-        self._file.since_event = 0
-        if not self._version and element is not None:
-            self._begin(element.getroottree())
-        return element
 
     def _begin(self, tree: etree._ElementTree) -> None:
         if tree.docinfo.internalDTD is not None:
@@ -226,7 +227,7 @@ class _Reader:
                 element.clear()
                 while element.getprevious() is not None:
                     del whole[0]
-            element = self._next()
+            element = next(self._ended, None)
             if element is None:
                 raise refusal(_("The file ends within a statement."))
         _require_sums(statement, total, number)

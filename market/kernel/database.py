@@ -21,6 +21,8 @@ from market.kernel.states import TransitionTable
 
 Row = TypeVar("Row", bound=models.Model)
 
+COPIED_NULL = r"\N"
+
 
 @contextlib.contextmanager
 def one_moment(*, read_only: bool = True) -> Iterator[bool]:
@@ -263,6 +265,14 @@ def copy_values(model: type[models.Model], names: Sequence[str], rows: Iterable[
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(command) as copy:
         for row in rows:
             copy.write_row(row)
+
+
+def copied_text(value: str) -> str:
+    """A text as a value in the text format of ``COPY``: whoever has many short rows writes them by hand, for that is
+    several times as quick as handing over values one by one. ``COPIED_NULL`` stands for NULL."""
+    if value.isprintable() and "\\" not in value:  # most are, and this looks at them quicker
+        return value
+    return value.replace("\\", r"\\").replace("\t", r"\t").replace("\n", r"\n").replace("\r", r"\r")
 
 
 def _flatten(rows: Iterable[models.Model | Iterable[models.Model] | None]) -> Iterable[models.Model]:

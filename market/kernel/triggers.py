@@ -19,25 +19,28 @@ def immutable_when(
     """Refuse UPDATE and DELETE of the rows of ``table`` for which the SQL ``condition`` on OLD holds.
 
     Columns in ``may_change`` stay free; those in ``fill_once`` may go once from NULL to a value. A changed row is
-    compared as JSON without those columns, so a column added later is protected without a new trigger.
+    compared as a whole after those columns have been given back what they were, so a column added later is protected
+    without a new trigger.
     """
     function = f"{table}_guard"
-    free = "".join(f" - '{column}'" for column in (*may_change, *fill_once))
+    give_back = "".join(f" kept.{column} := OLD.{column};" for column in (*may_change, *fill_once))
     filled = " OR ".join(
         f"(OLD.{column} IS NOT NULL AND NEW.{column} IS DISTINCT FROM OLD.{column})" for column in fill_once
     )
     allowed = ""
     if may_change or fill_once:
         allowed = f"""
-        IF TG_OP = 'UPDATE'
-            AND (to_jsonb(NEW){free}) = (to_jsonb(OLD){free})
-            AND NOT ({filled or "false"})
-        THEN
-            RETURN NEW;
+        IF TG_OP = 'UPDATE' AND NOT ({filled or "false"}) THEN
+            kept := NEW;{give_back}
+            IF kept IS NOT DISTINCT FROM OLD THEN
+                RETURN NEW;
+            END IF;
         END IF;"""
     return RunSQL(
         sql=f"""
         CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$
+        DECLARE
+            kept {table}%ROWTYPE;
         BEGIN
             IF NOT ({condition}) THEN
                 RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;

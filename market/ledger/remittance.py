@@ -19,6 +19,7 @@ LENGTH = len(PREFIX) + BODY + 1
 
 # Banks break lines, and people put spaces and hyphens for the eye: one of them may stand before each character.
 WRITTEN = re.compile(rf"(?<![0-9A-Z]){PREFIX}((?:[ \n-]?[0-9A-Z]){{{BODY + 1}}})(?![0-9A-Z])")
+WITHOUT_SPACES = str.maketrans("", "", " \n-")
 
 
 def check_character(body: str) -> str:
@@ -44,7 +45,9 @@ def is_valid(code: str) -> bool:
 
 def written_in(text: str) -> tuple[set[str], bool]:
     """The valid codes in what somebody wrote on a payment, and whether something else there looks like a code."""
-    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
-    found = {PREFIX + re.sub("[^0-9A-Z]", "", each) for each in WRITTEN.findall(plain.upper())}
+    plain = (text if text.isascii() else unicodedata.normalize("NFKC", text)).upper()
+    if PREFIX not in plain:
+        return set(), False
+    found = {PREFIX + each.translate(WITHOUT_SPACES) for each in WRITTEN.findall(plain)}
     valid = {code for code in found if is_valid(code)}
     return valid, len(valid) < len(found)

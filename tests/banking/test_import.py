@@ -254,3 +254,12 @@ def test_two_statements_in_one_file(market):
 def test_what_is_not_booked_is_left_out(market):
     code = code_of(market)
     assert imported([Entry(500, code, status="PDNG"), Entry(600, code)]).lines == 1
+
+
+def test_words_are_kept_as_the_bank_wrote_them(market):
+    nasty = "a\\N\tb\\\\.\n\\.\n\u2028'\"%s {0} \\t end\\"
+    imported([Entry(100, nasty, name="C:\\new\\table", reference="B\\1", return_code="\\N"), Entry(200, "\\N")])
+    line, other = BankLine.objects.order_by("entry")
+    assert (line.remittance_text, line.party_name, line.bank_reference) == (nasty, "C:\\new\\table", "B\\1")
+    assert (line.return_reason, other.remittance_text, other.value_on.isoformat()) == ("\\N", "\\N", "2026-11-20")
+    assert line.id < other.id

@@ -2,9 +2,10 @@
 
 import dataclasses
 import hashlib
+import itertools
 import uuid
 from collections.abc import Sequence
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from django.db import connection, transaction
 from django.db.models import Count
@@ -19,18 +20,19 @@ from market.banking.models import BankLine, BankStatement
 from market.banking.selectors import exchange_account
 from market.banking.services.matching import STAGE, carry_out, decide, read_names
 from market.kernel.actors import Actor
-from market.kernel.database import insert_together
-from market.kernel.identifiers import uuid7
+from market.kernel.database import COPIED_NULL, copied_text, insert_together
 from market.kernel.money import CURRENCY
 from market.ledger.services import posting
 from market.settlement.services.payouts import require_treasurer
 
 COPY = """
 COPY banking_staged (
-    id, statement_id, entry, detail, bank_reference, is_credit, amount, booked_on, value_on, end_to_end_id,
+    statement_id, entry, detail, bank_reference, is_credit, amount, booked_on, value_on, end_to_end_id,
     remittance_text, party_name, party_account, is_return, return_reason, hint, code, payment_reference
 ) FROM STDIN
 """
+AT_ONCE = 200
+"""Lines handed to PostgreSQL in one piece; it takes them in while the next are read."""
 
 FIGURES = ("opened_on", "closed_on", "opening", "credits", "debits", "closing", "line_count")
 """By which a statement that comes again is known to be the same."""
@@ -127,35 +129,26 @@ def _stage(actor: Actor, found: camt.Statement) -> BankStatement:
         version=found.version,
         imported_by_id=actor.user_id,
     )
+    key = str(made.id)
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(COPY) as copy:
-        for line in found.lines:
-            copy.write_row(_row(made.id, line))
-            made.line_count += 1
-            if line.is_credit:
-                made.credits += line.amount
-            else:
-                made.debits += line.amount
+        while lines := list(itertools.islice(found.lines, AT_ONCE)):
+            copy.write("".join([_row(key, line) for line in lines]))
+            made.line_count += len(lines)
+            credits = sum(line.amount for line in lines if line.is_credit)
+            made.credits += credits
+            made.debits += sum(line.amount for line in lines) - credits
     return made
 
 
-def _row(statement_id: uuid.UUID, line: Line) -> tuple[Any, ...]:
+def _row(statement_id: str, line: Line) -> str:
+    """The line as a row in the text format of COPY, which takes a third of the time of handing over values."""
+    entry, detail, reference, is_credit, amount, booked_on, value_on, *words, is_return, reason, _is_whole = line
+    reference, end_to_end_id, text, name, account, reason = map(copied_text, (reference, *words, reason))
+    hint, code, payment_reference = read_names(line)
+    value_on = value_on or COPIED_NULL
     return (
-        uuid7(),
-        statement_id,
-        line.entry,
-        line.detail,
-        line.bank_reference,
-        line.is_credit,
-        line.amount,
-        line.booked_on,
-        line.value_on,
-        line.end_to_end_id,
-        line.text,
-        line.party_name,
-        line.party_account,
-        line.is_return,
-        line.return_reason,
-        *read_names(line),
+        f"{statement_id}\t{entry}\t{detail}\t{reference}\t{is_credit}\t{amount}\t{booked_on}\t{value_on}\t"
+        f"{end_to_end_id}\t{text}\t{name}\t{account}\t{is_return}\t{reason}\t{hint}\t{code}\t{payment_reference}\n"
     )
 
 

@@ -33,9 +33,9 @@ CHUNK = 5_000
 
 STAGE = """
 CREATE TEMPORARY TABLE banking_staged (
-    id uuid, statement_id uuid, entry int, detail int, bank_reference text, is_credit bool, amount bigint,
-    booked_on date, value_on date, end_to_end_id text, remittance_text text, party_name text, party_account text,
-    is_return bool, return_reason text, hint text, code text, payment_reference text
+    id uuid DEFAULT audit_uuid7(), statement_id uuid, entry int, detail int, bank_reference text, is_credit bool,
+    amount bigint, booked_on date, value_on date, end_to_end_id text, remittance_text text, party_name text,
+    party_account text, is_return bool, return_reason text, hint text, code text, payment_reference text
 ) ON COMMIT DROP
 """
 
@@ -166,7 +166,8 @@ SELECT line.id, line.id AS subject_id, line.buyer_org_id AS on_behalf_of_org_id,
 def read_names(line: Line) -> tuple[str, str, str]:
     """What the line names: a doubt about that, a remittance code, a payment's reference; each may be empty."""
     words = f"{line.end_to_end_id}\n{line.text}"
-    references = set(PAYMENT_REFERENCE.findall(words.upper())) if "QS" in words.upper() else set()
+    upper = words.upper()
+    references = set(PAYMENT_REFERENCE.findall(upper)) if remittance.PREFIX in upper else set()
     codes, misspelt = remittance.written_in(words) if line.is_credit else (set(), False)
     if not line.is_whole:
         return Doubt.DETAILS, "", ""
@@ -180,7 +181,7 @@ def read_names(line: Line) -> tuple[str, str, str]:
 def decide(*, account: str, currency: str) -> None:
     """Insert the staged lines that are new, each with what it was."""
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE banking_staged")
+        cursor.execute("ANALYZE banking_staged (bank_reference, code, payment_reference)")
         cursor.execute(LOCK_PAYOUTS)
         cursor.execute(DECIDE, {"account": account, "currency": currency, "now": clock.now()})
 
