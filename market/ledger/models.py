@@ -8,7 +8,7 @@ from market.kernel import clock
 from market.kernel.identifiers import uuid7
 from market.kernel.money import CURRENCY, MAX_AMOUNT
 from market.ledger import remittance
-from market.ledger.states import GUARDED, AccountKind, CorrectionState, TransferKind
+from market.ledger.states import EVERYDAY, GUARDED, AccountKind, CorrectionState, TransferKind
 
 
 class Account(models.Model):
@@ -106,6 +106,12 @@ class Transfer(models.Model):
             # An account's statement: its movements in order of time, summed without a look at the rows.
             models.Index(fields=["debit_account", "posted_at"], include=["amount"], name="ledger_transfer_debits"),
             models.Index(fields=["credit_account", "posted_at"], include=["amount"], name="ledger_transfer_credits"),
+            # The few that are not everyday: found by their kind without a look at the millions that are.
+            models.Index(
+                fields=["kind"],
+                condition=~Q(subject_type="order") | ~Q(kind__in=EVERYDAY),
+                name="ledger_transfer_seldom",
+            ),
         ]
 
     def __str__(self) -> str:

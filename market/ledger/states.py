@@ -45,6 +45,15 @@ class TransferKind(models.TextChoices):
     PROVIDER_FEE = "provider_fee", _("fee of the payment provider")
 
 
+EVERYDAY = (
+    TransferKind.ESCROW,
+    TransferKind.RELEASE,
+    TransferKind.CAPTURE_NET,
+    TransferKind.CAPTURE_COMMISSION,
+    TransferKind.CAPTURE_VAT,
+)
+"""What nearly all transfers of orders are, and so nearly all transfers."""
+
 REVERSIBLE = (TransferKind.DEPOSIT, TransferKind.CORRECTION)
 """What a correction may reverse. Money of an order or a payout goes back by that trade's own acts, which know the rest
 of it: cancelling, deciding a dispute, refunding, a bounce."""

@@ -1,6 +1,3 @@
-"""What must add up about metered use, as SQL in the form of ``checks``. Amounts are fen."""
-
-USE = """
 WITH used AS (
     SELECT order_id, month, coalesce(sum(units) FILTER (WHERE NOT is_trial), 0) AS units, sum(units) AS all_units,
            sum(drawn) AS drawn
@@ -14,7 +11,7 @@ WITH used AS (
       LEFT JOIN billing_statement AS statement USING (order_id, month)
      GROUP BY used.order_id
 )
-SELECT 'meter', meter.id::text, sale.number, fact.name, fact.expected, fact.found
+SELECT 'use', 'meter', meter.id::text, sale.number, fact.name, fact.expected, fact.found
   FROM billing_meter AS meter
   JOIN orders_order AS sale ON sale.id = meter.order_id
   LEFT JOIN by_order ON by_order.order_id = meter.order_id
@@ -36,7 +33,8 @@ SELECT 'meter', meter.id::text, sale.number, fact.name, fact.expected, fact.foun
        ) AS fact (name, expected, found)
  WHERE fact.expected <> fact.found
 UNION ALL
-SELECT 'statement', statement.id::text, sale.number || ' ' || statement.month, fact.name, fact.expected, fact.found
+SELECT 'use', 'statement', statement.id::text, sale.number || ' ' || statement.month,
+       fact.name, fact.expected, fact.found
   FROM billing_statement AS statement
   JOIN orders_order AS sale ON sale.id = statement.order_id
   JOIN orders_charge AS charge ON charge.id = statement.charge_id
@@ -47,4 +45,3 @@ SELECT 'statement', statement.id::text, sale.number || ' ' || statement.month, f
                ('its charge', charge.amount, statement.amount)
        ) AS fact (name, expected, found)
  WHERE fact.expected <> fact.found
-"""
