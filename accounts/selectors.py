@@ -14,6 +14,7 @@ from market.kernel.documents import document, loaded, statement
 from market.kernel.errors import NotFound
 
 TOKEN = statement(Path(__file__).with_name("token.sql"))
+TOKEN_VERSION = statement(Path(__file__).with_name("token_version.sql"))
 
 
 def sees_everything(actor: Actor) -> bool:

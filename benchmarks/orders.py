@@ -30,7 +30,6 @@ from settings.embedded import free_port
 BUYERS = 64
 VENDORS = 16
 CONNECTIONS = 8
-WORKERS = 2
 ROUNDS = 5
 PRICE = 12_345
 FUNDS = 10**13
@@ -71,16 +70,17 @@ def run(seconds: int) -> None:
         transactions = []
         with web_server(environment) as (port, pid):
             place(port, tokens, offers, 5, Load(), pid)
+            workers = len(children(pid))
             for _round in range(ROUNDS):
                 transactions.append(pgbench.transactions_per_second(yardstick_url, seconds))
                 for name, (some_tokens, some_offers) in kinds.items():
                     place(port, some_tokens, some_offers, seconds, loads[name], pid)
                 in_bulk(port, tokens, offers, seconds, loads["bulk"], pid)
         check(url)
-    report(facts, loads, transactions)
+    report(facts, loads, transactions, workers)
 
 
-def report(facts: dict[str, object], loads: dict[str, Load], transactions: list[float]) -> None:
+def report(facts: dict[str, object], loads: dict[str, Load], transactions: list[float], workers: int) -> None:
     """Write what was measured."""
     uniform, bulk = loads["uniform"], loads["bulk"]
     p99 = 1000 * statistics.median(uniform.p99)
@@ -88,7 +88,7 @@ def report(facts: dict[str, object], loads: dict[str, Load], transactions: list[
     tps = statistics.median(transactions)
     facts |= {
         "load_from": "wrk" if shutil.which("wrk") else "benchmarks.client",
-        "web_workers": WORKERS,
+        "web_workers": workers,
         "connections": CONNECTIONS,
         "rounds": {"tps": transactions} | {name: load.rates for name, load in loads.items()},
         # What other programs on the machine do to the rates, they hardly do to this.
@@ -196,7 +196,6 @@ def production_environment(database_url: str) -> dict[str, str]:
         "SECRET_KEY": secrets.token_urlsafe(60),
         "ALLOWED_HOSTS": HOST,
         "SECURE_SSL_REDIRECT": "false",
-        "WEB_CONCURRENCY": str(WORKERS),
     }
 
 
@@ -235,12 +234,16 @@ def web_server(environment: dict[str, str]) -> Iterator[tuple[int, int]]:
 
 def cpu_seconds(pid: int) -> float:
     """Processor time that a process and its children have used so far."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     ticks = 0
-    for process in [pid, *map(int, children)]:
+    for process in [pid, *children(pid)]:
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
         ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _answers(port: int) -> bool:

@@ -1,7 +1,9 @@
 -- Offers that a buyer may know of, each with its product, vendor and what would be delivered, as one JSON document: a list
--- in the order of what is wanted. Parameters: wanted (objects of offer and purpose), buyer, moment.
+-- in the order of what is wanted. The version is as offer_version.sql gives it. Parameters: wanted (objects of offer and
+-- purpose), buyer, moment.
 SELECT json_agg(json_build_object(
     'line', wanted.line,
+    'version', concat_ws(' ', offer.xmin, product.xmin, vendor.xmin, revision.id, revision.row_version),
     'offer', row_to_json(offer),
     'product', json_build_object(
         'id', product.id, 'vendor_org_id', product.vendor_org_id, 'code', product.code, 'title', product.title,
@@ -11,7 +13,7 @@ SELECT json_agg(json_build_object(
         'state', product.state, 'certificate_number', product.certificate_number
     ),
     'vendor', row_to_json(vendor),
-    'revision', row_to_json(revision),
+    'revision', json_build_object('id', revision.id, 'number', revision.number),
     -- One hash over all files of the revision, which anybody can compute again: of what sha256sum prints for them.
     'manifest_sha256', (
         SELECT encode(sha256(convert_to(
@@ -36,7 +38,7 @@ JOIN catalog_product AS product
   ON product.id = offer.product_id AND product.state NOT IN ('draft', 'in_review', 'rejected')
 JOIN accounts_organization AS vendor ON vendor.id = product.vendor_org_id
 LEFT JOIN LATERAL (
-    SELECT published.id, published.number
+    SELECT published.id, published.number, published.xmin AS row_version
       FROM catalog_revision AS published
      WHERE published.product_id = product.id AND published.state = 'published'
      ORDER BY published.number DESC LIMIT 1

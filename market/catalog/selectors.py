@@ -44,6 +44,7 @@ SHOWN_REVISIONS = 10
 """Newest revisions that a product's page shows."""
 
 ORDERABLE = statement(Path(__file__).with_name("orderable.sql"))
+OFFER_VERSION = statement(Path(__file__).with_name("offer_version.sql"))
 
 
 def offer_of(found: Mapping[str, Any]) -> Offer:
@@ -51,10 +52,11 @@ def offer_of(found: Mapping[str, Any]) -> Offer:
     product = loaded(Product, found["product"], vendor_org=loaded(Organization, found["vendor"]))
     offer = loaded(Offer, found["offer"], product=product)
     latest = found["revision"]
-    offer.revision = loaded(Revision, latest, product=product) if latest else None
-    offer.revision_id, offer.revision_number = (offer.revision.id, offer.revision.number) if latest else (None, None)
+    offer.revision = loaded(Revision, latest, product=product) if latest["id"] else None
+    offer.revision_id, offer.revision_number = (offer.revision.id, latest["number"]) if latest["id"] else (None, None)
     offer.revision_manifest_sha256 = found["manifest_sha256"]
     offer.approval_id = uuid.UUID(found["approval_id"]) if found["approval_id"] else None
+    offer.version = found["version"]
     return offer
 
 

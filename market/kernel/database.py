@@ -6,7 +6,7 @@ import functools
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, OperationalError, connection, models, transaction
@@ -120,15 +120,29 @@ def _beginning(
     return fixed, made, [(field.name, field.attname) for field in fields if field.is_relation]
 
 
-def insert_together(*rows: models.Model | Iterable[models.Model] | None, lock: int | None = None) -> bool:
+class Condition(NamedTuple):
+    """What must hold for a statement to act: SQL that is true then, and the texts for its ``%s``."""
+
+    sql: str
+    parameters: list[str]
+
+    def __and__(self, other: "Condition") -> "Condition":
+        return Condition(f"({self.sql}) AND ({other.sql})", [*self.parameters, *other.parameters])
+
+
+def unlocked(lock: int) -> Condition:
+    """That no other transaction has the advisory lock of that key; the statement's own transaction has it then."""
+    return Condition("pg_try_advisory_xact_lock(%s)", [str(lock)])
+
+
+def insert_together(*rows: models.Model | Iterable[models.Model] | None, given: Condition | None = None) -> bool:
     """Insert rows of any models in ONE statement: one round trip for a whole business act, or for a thousand.
 
     Each argument is an unsaved instance whose key is already set, an iterable of them, or None (left out). Foreign
     keys among the rows hold, whatever their order: PostgreSQL checks them when the statement ends. Triggers and
     constraints act as for any insert; ``save()`` and signals are not called.
 
-    With ``lock``, the key of an advisory lock, the statement first takes that lock for its transaction; it inserts
-    nothing and the answer is False when another transaction has it.
+    With ``given`` the statement asks that first: it inserts nothing and the answer is False when it does not hold.
 
     Raises ``django.db.IntegrityError``; ``violated_constraint`` tells which rule refused the rows.
     """
@@ -137,14 +151,14 @@ def insert_together(*rows: models.Model | Iterable[models.Model] | None, lock: i
         by_model.setdefault(type(row), []).append(row)
     if not by_model:
         return True
-    documents = _as_documents(by_model, lock)
+    documents = _as_documents(by_model, given)
     if documents is not None:
         done = text_answer(*documents) == "true"
     else:
-        # The lock is the transaction's, so there must be one around both statements.
+        # A lock is the transaction's, so there must be one around both statements.
         alone = contextlib.nullcontext() if connection.in_atomic_block else transaction.atomic()
         with alone, connection.cursor() as cursor:
-            done = lock is None or _is_taken(cursor, lock)
+            done = given is None or _holds(cursor, given)
             if done:
                 cursor.execute(*_as_values(by_model))
     if done:
@@ -155,22 +169,26 @@ def insert_together(*rows: models.Model | Iterable[models.Model] | None, lock: i
 
 
 def _as_documents(
-    by_model: dict[type[models.Model], list[models.Model]], lock: int | None
+    by_model: dict[type[models.Model], list[models.Model]], given: Condition | None
 ) -> tuple[str, list[str]] | None:
     """The rows of each model as one JSON array: the statement's text depends on the models alone, so PostgreSQL has
     it prepared, and nothing is done value by value here. None when a value does not go into JSON, or is stored
     otherwise than it is here (encrypted)."""
     if any(map(_has_values_stored_otherwise, by_model)):
         return None
-    parameters = [] if lock is None else [str(lock)]
+    parameters = [] if given is None else [*given.parameters]
     for model, instances in by_model.items():
         columns = _columns(model)
-        documents = [{column: getattr(row, attribute) for column, attribute in columns} for row in instances]
+        # A column left out is null to PostgreSQL. Past the descriptors: of a new row no column is deferred.
+        documents = [
+            {column: value for column, attribute in columns if (value := values[attribute]) is not None}
+            for values in (row.__dict__ for row in instances)
+        ]
         try:
             parameters.append(orjson.dumps(documents, _bytes_as_text).decode())
         except TypeError:
             return None
-    return _statement(tuple(by_model), lock is not None), parameters
+    return _statement(tuple(by_model), given and given.sql), parameters
 
 
 @functools.cache
@@ -185,28 +203,27 @@ def _bytes_as_text(value: Any) -> str:
 
 
 @functools.cache
-def _statement(of: tuple[type[models.Model], ...], with_lock: bool) -> str:
+def _statement(of: tuple[type[models.Model], ...], given: str | None) -> str:
     parts = []
     for index, model in enumerate(of):
         table = connection.ops.quote_name(model._meta.db_table)
         names = ", ".join(connection.ops.quote_name(column) for column, _attribute in _columns(model))
         select = f"SELECT {names} FROM json_populate_recordset(NULL::{table}, %s)"  # noqa: S608 (names of our own)
-        condition = " WHERE (SELECT free FROM held)" if with_lock else ""
+        condition = " WHERE (SELECT holds FROM given)" if given else ""
         parts.append(f"inserted_{index} AS (INSERT INTO {table} ({names}) {select}{condition})")
-    return _joined(parts, with_lock)
+    return _joined(parts, given)
 
 
-def _joined(parts: list[str], with_lock: bool) -> str:
-    if not with_lock:
+def _joined(parts: list[str], given: str | None) -> str:
+    if not given:
         return f"WITH {', '.join(parts)} SELECT 'true'"
-    held = "held AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(%s) AS free)"
-    return f"WITH {', '.join([held, *parts])} SELECT free::text FROM held"  # noqa: S608 (as above)
+    asked = f"given AS MATERIALIZED (SELECT {given} AS holds)"
+    return f"WITH {', '.join([asked, *parts])} SELECT holds::text FROM given"  # noqa: S608 (as above)
 
 
-def _is_taken(cursor: CursorWrapper, lock: int) -> bool:
-    """Take the advisory lock for the transaction; False when another one has it."""
-    cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [lock])
-    return cursor.fetchone()[0]
+def _holds(cursor: CursorWrapper, given: Condition) -> bool:
+    cursor.execute(f"SELECT {given.sql}", given.parameters)
+    return bool(cursor.fetchone()[0])
 
 
 def _as_values(by_model: dict[type[models.Model], list[models.Model]]) -> tuple[str, list]:
@@ -218,7 +235,7 @@ def _as_values(by_model: dict[type[models.Model], list[models.Model]]) -> tuple[
         for sql, values in query.get_compiler(connection=connection).as_sql():
             parts.append(f"inserted_{index} AS ({sql})")
             parameters.extend(values)
-    return _joined(parts, with_lock=False), parameters
+    return _joined(parts, None), parameters
 
 
 @functools.cache

@@ -40,10 +40,15 @@ def document(sql: str, parameters: Mapping[str, Any]) -> Any:
 
     Parameters are named as in ``%(name)s``: texts, keys, moments, None, or lists of objects, which arrive as JSON.
     """
-    positional, names = _positional(sql)
-    values = {name: _as_text(value) for name, value in parameters.items()}
-    text = text_answer(positional, [values[name] for name in names])
+    text = text_answer(*positional(sql, parameters))
     return None if text is None else orjson.loads(text)
+
+
+def positional(sql: str, parameters: Mapping[str, Any]) -> tuple[str, list[str | None]]:
+    """SQL with ``%s`` for each ``%(name)s``, and the texts that stand for them."""
+    text, names = _positional(sql)
+    values = {name: _as_text(value) for name, value in parameters.items()}
+    return text, [values[name] for name in names]
 
 
 def _as_text(value: Any) -> str | None:
@@ -77,6 +82,13 @@ def loaded(model: type[Row], columns: Mapping[str, Any], **related: models.Model
     state.db = DEFAULT_DB_ALIAS
     state.fields_cache = related
     return row
+
+
+def copied(row: Row) -> Row:
+    """Another instance of the same row, whose attributes may be set without changing the first."""
+    other = type(row).__new__(type(row))
+    other.__dict__ = dict(row.__dict__)
+    return other
 
 
 @cache

@@ -56,8 +56,10 @@ def draft(kind: str, *, key: str, subject_id: uuid.UUID, due_at: datetime.dateti
 def announce(rows: Iterable[Model]) -> None:
     """Let the commit hint whatever jobs are among ``rows``, or hint them now where there is no open transaction."""
     due = [row.id for row in rows if isinstance(row, Job)]
-    if due:
+    if due and connection.in_atomic_block:
         transaction.on_commit(functools.partial(hint, due))
+    elif due:
+        hint(due)
 
 
 def sweep(limit: int = SWEEP_LIMIT) -> int:

@@ -10,7 +10,7 @@ from django.db import transaction
 from market.audit.models import AuditEvent
 from market.kernel import clock
 from market.kernel.actors import SYSTEM
-from market.kernel.database import insert_together
+from market.kernel.database import insert_together, violated_constraint
 from market.kernel.errors import IllegalTransition
 from market.ledger.models import Transfer
 from market.ledger.states import TransferKind
@@ -20,7 +20,7 @@ from market.orders.services.steps import evidence, money_back
 from market.orders.states import OrderState
 from market.outbox.models import Job
 from tests import factories
-from tests.concurrency.together import together
+from tests.concurrency.together import together, without_trigger
 from tests.orders.trades import buyer, delivered, failed, money, operator, place, post
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -62,9 +62,23 @@ def test_without_compare_and_set_an_order_is_delivered_and_its_money_back():
     back, proof = money_back([order]), evidence("order.delivered", SYSTEM, order)
     cancel = partial(naive_move, order.id, both, OrderState.CANCELLED, meeting, back)
     deliver = partial(naive_move, order.id, both, OrderState.DELIVERED, meeting, proof)
-    results = together([cancel, deliver])
-    assert results == [None, None]
+    with without_trigger("orders_order", "orders_order_state_moves"):
+        assert together([cancel, deliver]) == [None, None]
     assert money(market) == (100_000, 0) and acts(order, "order.delivered") == 1
+
+
+def test_without_compare_and_set_the_database_lets_one_move_through():
+    market, meeting = factories.market(), threading.Barrier(2)
+    order = services.mark_delivering(order_id=place(market).id)
+    now = clock.now()
+    Order.objects.filter(id=order.id).update(delivered_at=now, acceptance_due_at=now)
+    both, before = [OrderState.PAID, OrderState.DELIVERING], money(market)
+    cancel = partial(naive_move, order.id, both, OrderState.CANCELLED, meeting, money_back([order]))
+    deliver = partial(naive_move, order.id, both, OrderState.DELIVERED, meeting)
+    refused = [error for error in together([cancel, deliver]) if error is not None]
+    assert [violated_constraint(error) for error in refused] == ["orders_order_state_moves"]
+    order.refresh_from_db()
+    assert money(market) == ((100_000, 0) if order.state == OrderState.CANCELLED else before)
 
 
 def test_cancel_against_deliver():

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.errors import AlreadyRegistered
 from market.audit.models import AuditEvent
 from market.kernel import clock
-from market.kernel.database import insert_together
+from market.kernel.database import insert_together, unlocked
 from market.kernel.identifiers import uuid7
 from market.ledger.states import AccountKind
 from market.outbox.models import Job
@@ -66,10 +66,10 @@ def test_under_a_lock_that_another_has_nothing_is_written(due_at):
     try:
         with other.cursor() as cursor, transaction.atomic():
             cursor.execute("SELECT pg_advisory_lock(7)")
-            assert not insert_together(job, lock=7)
+            assert not insert_together(job, given=unlocked(7))
             assert job._state.adding and not Job.objects.exists()
             cursor.execute("SELECT pg_advisory_unlock(7)")
-            assert insert_together(job, lock=7)
+            assert insert_together(job, given=unlocked(7))
     finally:
         other.close()
     assert Job.objects.get().id == job.id

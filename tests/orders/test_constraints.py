@@ -1,10 +1,14 @@
 """What PostgreSQL itself refuses about orders and contracts, whoever asks."""
 
+import itertools
+import json
+
 import pytest
 from django.db import IntegrityError, connection, transaction
 
 from market.kernel.database import violated_constraint
 from market.orders.models import Order, OrderTerms
+from market.orders.states import ORDER_MOVES, OrderState
 from tests import factories
 from tests.orders.trades import place
 
@@ -34,8 +38,8 @@ def refused(sql: str) -> str:
         ("UPDATE orders_order SET client_reference = 'x'", "orders_order_is_immutable"),
         ("UPDATE orders_order SET placed_at = now()", "orders_order_is_immutable"),
         ("DELETE FROM orders_order", "orders_order_is_immutable"),
-        ("UPDATE orders_order SET state = 'sold'", "order_state_known"),
-        ("UPDATE orders_order SET state = 'delivered'", "order_delivered_has_deadline"),
+        ("UPDATE orders_order SET state = 'sold'", "orders_order_state_moves"),
+        ("UPDATE orders_order SET state = 'settled', closed_at = now()", "orders_order_state_moves"),
         ("UPDATE orders_order SET state = 'delivery_failed'", "order_failed_has_deadline"),
     ],
 )
@@ -59,11 +63,28 @@ COPY = """
         ('{"quantity": 0}', "order_amount"),
         ('{"terms_sha256": "ABC"}', "order_terms_sha256"),
         ('{"state": "sold"}', "order_state_known"),
+        ('{"state": "delivered"}', "order_delivered_has_deadline"),
     ],
 )
 def test_an_order_that_makes_no_sense_is_not_written(changes, constraint):
     place(factories.market())
     assert refused(COPY.replace("{changes}", changes)) == constraint
+
+
+def test_the_database_knows_the_same_moves_as_the_services():
+    place(factories.market())
+    names = ("approval", "funds", "acceptance", "refund")
+    due = {f"{name}_due_at": "2030-01-01T00:00:00Z" for name in names} | {"delivered_at": "2030-01-01T00:00:00Z"}
+    for source, target in itertools.permutations(OrderState.values, 2):
+        changes = json.dumps(due | {"state": source, "number": "M", "client_reference": "M"})
+        move = f"{COPY.replace('{changes}', changes)}; UPDATE orders_order SET state = '{target}' WHERE number = 'M'"
+        if target in ORDER_MOVES.legal_moves(source):
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(move)
+                assert Order.objects.get(number="M").state == target
+                transaction.set_rollback(True)
+        else:
+            assert refused(move) == "orders_order_state_moves", (source, target)
 
 
 def test_the_copy_itself_would_be_fine():

@@ -1,4 +1,8 @@
-"""What placing orders stands on, read in one round trip: who asks, the buyer with its accounts, and the offers."""
+"""What placing orders stands on, read in one round trip: who asks, the buyer with its accounts, and the offers.
+
+What a process has read it keeps, with the versions of the rows. Another order on it needs no reading: its insert asks
+whether the versions are the same still, so that nothing is ever placed on what has changed.
+"""
 
 import dataclasses
 import uuid
@@ -7,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from accounts.models import ApiToken, Organization
-from accounts.selectors import TOKEN, token_of
+from accounts.selectors import TOKEN, TOKEN_VERSION, token_of
 from market.catalog.models import Offer
-from market.catalog.selectors import ORDERABLE, offer_of
+from market.catalog.selectors import OFFER_VERSION, ORDERABLE, offer_of
 from market.kernel import clock
-from market.kernel.documents import document, loaded, statement
+from market.kernel.database import Condition
+from market.kernel.documents import copied, document, loaded, positional, statement
 from market.kernel.errors import NotFound
+from market.kernel.memory import Memory
 from market.kernel.money import CURRENCY
 from market.ledger.states import AccountKind
 
@@ -22,6 +28,16 @@ _GROUND = (
     .replace("{token}", TOKEN)
     .replace("{orderable}", ORDERABLE.replace("%(buyer)s", _BUYER))
 )
+_UNCHANGED = statement(Path(__file__).with_name("unchanged.sql")).replace("{offer_version}", OFFER_VERSION)
+_BUYER_VERSION = "SELECT buyer.xmin::text FROM accounts_organization AS buyer WHERE buyer.id = %(buyer)s::uuid"
+_UNCHANGED_BY_TOKEN = _UNCHANGED.replace("{asker_version}", TOKEN_VERSION)
+_UNCHANGED_BY_BUYER = _UNCHANGED.replace("{asker_version}", _BUYER_VERSION)
+
+Asker = str | uuid.UUID
+"""Who asks for an order: the prefix of a token, or the organisation that buys."""
+
+KEPT = 2_000
+"""Askers, and offers, that a process keeps: some ten kilobytes each."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,7 +59,10 @@ class Wish:
 
 @dataclasses.dataclass(slots=True)
 class Ground:
-    """What was read, at one moment. ``offers`` holds those that the buyer may know of."""
+    """What was read, at one moment. ``offers`` holds those that the buyer may know of.
+
+    ``unchanged`` is set on ground that was read earlier: what an insert must ask, or None for ground just read.
+    """
 
     buyer: Organization
     accounts: dict[str, str]
@@ -51,6 +70,8 @@ class Ground:
     offers: dict[tuple[uuid.UUID, str], Offer]
     token: ApiToken | None = None
     is_answered: bool = False
+    version: str | None = None
+    unchanged: Condition | None = None
 
     def payer(self, currency: str = CURRENCY) -> Organization:
         """The buyer with ``wallet_id`` and ``escrow_id`` of that currency, None where no account is open."""
@@ -60,13 +81,19 @@ class Ground:
         return self.buyer
 
 
+_askers: Memory[Ground] = Memory(KEPT)
+_offers: Memory[Offer] = Memory(KEPT)
+
+
 def ground_of(wishes: Iterable[Wish], *, buyer_org_id: uuid.UUID) -> Ground:
     """What a buyer's wishes stand on; one query. Raises ``NotFound`` for a buyer that is not there."""
     wanted = list(dict.fromkeys(wish.stands_on for wish in wishes))
     found = _read(wanted, buyer=buyer_org_id)
     if found["buyer"] is None:
         raise NotFound
-    return _ground(found, wanted, loaded(Organization, found["buyer"]))
+    ground = _ground(found, wanted, loaded(Organization, found["buyer"]["organization"]))
+    ground.version = found["buyer"]["version"]
+    return ground
 
 
 def ground_of_bearer(wish: Wish, *, token_prefix: str, operation: str, key: str) -> Ground | None:
@@ -80,8 +107,44 @@ def ground_of_bearer(wish: Wish, *, token_prefix: str, operation: str, key: str)
         return None
     token = token_of(found["token"])
     ground = _ground(found, wanted, token.membership.organization)
-    ground.token, ground.is_answered = token, found["is_answered"]
+    ground.token, ground.is_answered, ground.version = token, found["is_answered"], found["token"]["version"]
     return ground
+
+
+def keep(ground: Ground, wish: Wish, asker: Asker) -> None:
+    """Keep what was read for the next order by ``asker`` or of the offer. It must have been read from what had been
+    committed. Not kept is what depends on more than the versions: spending limits, approvals, private offers."""
+    offer = ground.offers.get(wish.stands_on)
+    if ground.has_limits or offer is None:
+        return
+    _askers.keep(asker, dataclasses.replace(ground, offers={}, is_answered=False))
+    if offer.buyer_org_id is None and not offer.product.needs_purpose_approval:
+        _offers.keep(offer.id, offer)
+
+
+def forget(wish: Wish, asker: Asker) -> None:
+    """Let the next order by ``asker`` or of the offer read again."""
+    _askers.forget(asker)
+    _offers.forget(wish.offer_id)
+
+
+def kept_ground(wish: Wish, asker: Asker) -> Ground | None:
+    """The ground of a wish as this process read it earlier, without a query; None if it was not kept.
+
+    Nothing may be inserted on it but under its condition ``unchanged``.
+    """
+    known, offer = _askers.get(asker), _offers.get(wish.offer_id)
+    if known is None or offer is None:
+        return None
+    asks = {"buyer": known.buyer.id, "prefix": asker, "asker_version": known.version}
+    asks |= {"offer": offer.id, "offer_version": offer.version}
+    unchanged = _UNCHANGED_BY_TOKEN if known.token else _UNCHANGED_BY_BUYER
+    return dataclasses.replace(
+        known,
+        buyer=copied(known.buyer),  # ``payer`` writes on it, and other threads have it too
+        offers={wish.stands_on: offer},
+        unchanged=Condition(*positional(unchanged, asks)),
+    )
 
 
 def _read(wanted: list[tuple[uuid.UUID, str]], **parameters: Any) -> dict[str, Any]:

@@ -7,7 +7,11 @@ WITH bearer AS MATERIALIZED (
 )
 SELECT json_build_object(
     'token', (SELECT found FROM bearer),
-    'buyer', (SELECT row_to_json(buyer) FROM accounts_organization AS buyer WHERE buyer.id = %(buyer)s::uuid),
+    'buyer', (
+        SELECT json_build_object('organization', row_to_json(buyer), 'version', buyer.xmin::text)
+          FROM accounts_organization AS buyer
+         WHERE buyer.id = %(buyer)s::uuid
+    ),
     'accounts', (
         SELECT json_object_agg(account.kind || ' ' || account.currency, account.id)
           FROM ledger_account AS account

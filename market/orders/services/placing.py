@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import datetime
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from django.db import IntegrityError, OperationalError, connection, transaction
@@ -21,8 +21,8 @@ from market.catalog.models import Offer
 from market.catalog.selectors import require_orderable
 from market.kernel import clock
 from market.kernel.actors import Actor
-from market.kernel.database import insert_together, is_deadlock, new_row, violated_constraint
-from market.kernel.errors import Contended, Forbidden, InvalidInput, NotFound
+from market.kernel.database import Condition, insert_together, is_deadlock, new_row, violated_constraint
+from market.kernel.errors import BusinessError, Contended, Forbidden, InvalidInput, NotFound
 from market.kernel.identifiers import short_code, uuid7
 from market.kernel.money import MAX_AMOUNT
 from market.ledger.services import posting
@@ -30,7 +30,7 @@ from market.orders.errors import ClientReferenceTaken, OwnOffer
 from market.orders.limits import Allowance
 from market.orders.models import Order
 from market.orders.selectors import BUYING_ROLES
-from market.orders.services.ground import Ground, Wish, ground_of
+from market.orders.services.ground import Ground, Wish, forget, ground_of, keep, kept_ground
 from market.orders.services.steps import AlsoInsert, evidence, into_escrow, unannounced_delivery
 from market.orders.services.waiting import keep_if_unpayable
 from market.orders.states import OrderState
@@ -57,8 +57,8 @@ def place(
 
     What goes into escrow is the whole price, the first instalment of a subscription paid by the month, or the
     prepayment of metered use. Two statements in one transaction: one reads all that the order stands on, one inserts
-    everything. The product's latest published revision is what will be delivered. An order that read the offer before
-    its withdrawal committed stands.
+    everything; only the second where the first was made for an earlier order and still holds. The product's latest
+    published revision is what will be delivered. An order that read the offer before its withdrawal committed stands.
     With ``wait_for_funds`` an order beyond the wallet's balance is kept without moving money, until ``funds_due_at``;
     ``pay_waiting`` goes on with it. Beyond a spending limit of the buyer it waits for ``approve``.
     ``quote_id`` is set by the negotiation room, when the offer answers a quote that is being accepted.
@@ -70,6 +70,9 @@ def place(
     require_buyer(actor)
     wish = Wish(offer_id, quantity, purpose, client_reference, wait_for_funds, quote_id)
     require_valid(wish)
+    stands_alone = not connection.in_atomic_block
+    if stands_alone and not wait_for_funds and (order := _placed_on_kept_ground(actor, wish, also_insert)):
+        return order
     # No savepoint of its own: a refusal ends the caller's transaction too, and two round trips are saved.
     with refusals_named(), transaction.atomic(savepoint=False):
         ground = ground_of([wish], buyer_org_id=actor.organization_id)
@@ -81,17 +84,31 @@ def place(
         rows = draft.rows(actor)
         insert_together(*rows, also_insert(draft.order) if also_insert else None)
         announce(rows)
+    if stands_alone:
+        keep(ground, wish, actor.organization_id)
     return draft.order
 
 
+def _placed_on_kept_ground(actor: Actor, wish: Wish, also_insert: AlsoInsert) -> Order | None:
+    """``place`` in one statement, or None: nothing has changed then, and what is refused is to be looked at anew."""
+    ground = kept_ground(wish, actor.organization_id)
+    if ground is None:
+        return None
+    try:
+        order = place_at_once(actor=actor, ground=ground, wish=wish, given=ground.unchanged, also_insert=also_insert)
+    except BusinessError:
+        return None
+    if order is None:
+        forget(wish, actor.organization_id)
+    return order
+
+
 def place_at_once(
-    *, actor: Actor, ground: Ground, wish: Wish, lock: int, also_insert: Callable[[Order], Model]
+    *, actor: Actor, ground: Ground, wish: Wish, given: Condition | None, also_insert: AlsoInsert
 ) -> Order | None:
     """``place`` for a buyer without spending limits who need not wait, on ground read before, in ONE statement.
 
-    The statement takes the advisory lock ``lock`` for its transaction. None, and nothing changed, when another has it.
-
-    Raises as ``place`` does.
+    None, and nothing changed, when ``given`` does not hold. Raises as ``place`` does.
     """
     require_buyer(actor)
     require_valid(wish)
@@ -100,7 +117,7 @@ def place_at_once(
     # Outside any transaction the statement is its own, committed when it answers.
     alone = transaction.atomic() if connection.in_atomic_block else contextlib.nullcontext()
     with refusals_named(), alone:
-        if not insert_together(also_insert(draft.order), *rows, lock=lock):
+        if not insert_together(also_insert(draft.order) if also_insert else None, *rows, given=given):
             return None
         announce(rows)
     return draft.order
