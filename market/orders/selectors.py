@@ -226,6 +226,8 @@ def next_deadline(order: Order) -> dict[str, Any] | None:
 def _deadline_of_state(order: Order) -> dict[str, Any] | None:
     if order.state == OrderState.ACCEPTED and order.access_until is not None:
         what, column = ("payment", "payment_due_at") if order.payment_due_at else ("term_end", "access_until")
+        if what == "term_end" and order.access_until <= clock.now():
+            return None  # it was ended early, and only its last statement is missing
     elif order.state in _DEADLINES:
         what, column = _DEADLINES[order.state]
     elif order.state == OrderState.DISPUTED:

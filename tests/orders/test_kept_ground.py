@@ -53,9 +53,7 @@ REFUSED: dict[str, tuple[Change, int, str]] = {
         "organization_not_trading",
     ),
     "the offer is withdrawn": (
-        lambda market: Offer.objects.filter(id=market.offer.id).update(
-            state=OfferState.WITHDRAWN, withdrawn_at=clock.now()
-        ),
+        lambda market: Offer.objects.filter(id=market.offer.id).update(state=OfferState.WITHDRAWN),
         409,
         "offer_not_orderable",
     ),

@@ -92,12 +92,15 @@ def send_payout(*, actor: Actor, payout_id: uuid.UUID) -> None:
     """
     require_treasurer(actor)
     payout = find_payout(payout_id)
+    if payout.state != PayoutState.PENDING:
+        raise PAYOUT_MOVES.illegal(payout.state, PayoutState.SENT)
     require_no_stop()
+    # What the vendor owes is repaid whether or not the rest may leave.
     repay_receivables(vendor_ids=[payout.vendor_org_id])
     key = (payout.vendor_org_id, payout.currency)
     payable = payables([payout.vendor_org_id])[key]
     hold = hold_on(payout, payable, left_by([payout.vendor_org_id])[key])
-    if hold is not None and payout.state == PayoutState.PENDING:
+    if hold is not None:
         raise PayoutHeld(_("It waits: %(reason)s.") % {"reason": hold.label}, hold=hold.value)
     with posting(), transaction.atomic():
         move_state(
