@@ -286,6 +286,7 @@ REST_FRAMEWORK = {
     "NUM_PROXIES": NUM_PROXIES,
 }
 SPECTACULAR_SETTINGS = {
+    "DEFAULT_GENERATOR_CLASS": "market.api.openapi.Description",
     "TITLE": "Qianshu data exchange",
     "DESCRIPTION": "Find, order, receive and accept data products.",
     "VERSION": "1.0.0",

@@ -1,5 +1,10 @@
-"""Pieces of the OpenAPI description that every room needs."""
+"""The OpenAPI description, and pieces of it that every room needs."""
 
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.utils.translation import get_language
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
@@ -25,6 +30,21 @@ _MEANINGS = {
     413: "The body is too large.",
     422: "Some values are not valid; `errors` names them by JSON pointer.",
 }
+
+
+class Description(SchemaGenerator):
+    """The description as it is served: made once a language, for that takes a second and anybody may ask."""
+
+    _made: ClassVar[dict[str, dict[str, Any]]] = {}
+
+    def get_schema(self, request: Any = None, public: bool = False) -> dict[str, Any]:
+        language = get_language()
+        if request is None or not public or language not in dict(settings.LANGUAGES):
+            return super().get_schema(request, public)
+        if language not in self._made:
+            self.api_version = None  # there is one, whatever ``?version=`` says
+            self._made[language] = super().get_schema(request, public)
+        return self._made[language]
 
 
 def problems(*statuses: int, **meanings: str) -> dict[tuple[int, str], OpenApiResponse]:
