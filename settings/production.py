@@ -42,4 +42,4 @@ SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 
 # A request does not wait for the broker; see base.py.
-OUTBOX_GATHER_MS = environment.integer("OUTBOX_GATHER_MS", 10)
+OUTBOX_GATHER_MS = environment.integer("OUTBOX_GATHER_MS", 25)
