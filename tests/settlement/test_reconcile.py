@@ -2,6 +2,7 @@
 
 import json
 import threading
+import uuid
 
 import pytest
 from django.core.management import call_command
@@ -12,8 +13,8 @@ from django.db.utils import InternalError
 from market.ledger.models import Account
 from market.orders.models import Order
 from market.orders.states import OrderState
-from market.settlement.checks import WHOLE
-from market.settlement.models import Payout
+from market.settlement.checks import GLANCE, WHOLE
+from market.settlement.models import Payout, Refund
 from market.settlement.services import books, reconcile
 from market.settlement.states import PayoutState
 from tests import factories
@@ -42,6 +43,9 @@ class TestClean:
         # (tests/banking/test_online_drift.py).
         unseen = {finding.check.name for finding in report.findings if not finding.looked_at}
         assert unseen == {"snapshots", "use", "online"}
+        # At a glance, all is seen to be in order but the one order that was refunded after its capture.
+        (seen,) = books._ask(GLANCE, first=uuid.UUID(int=0), last=uuid.UUID(int=2**128 - 1))
+        assert seen["doubtful"] == [Refund.objects.get().order_id]
 
     def test_only_the_first_drifts_are_carried_but_all_are_counted(self):
         market = market_with_fees(funds=1_000_000)

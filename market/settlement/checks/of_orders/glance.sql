@@ -74,7 +74,7 @@ SELECT array_agg(coalesce(sale.id, moved.order_id)) FILTER (WHERE (
                        ELSE moved.released IS NULL AND sale.state NOT IN ('accepted', 'settled')
                    END
                WHEN capture.id IS NULL THEN
-                   sale.state = 'accepted' AND charge.is_final
+                   (sale.state = 'accepted' OR (sale.state = 'settled' AND charge.amount = 0)) AND charge.is_final
                    AND coalesce(moved.released, 0) = sale.amount - charge.amount
                    AND moved.net IS NULL AND moved.commission IS NULL AND moved.vat IS NULL
                    AND NOT EXISTS (
