@@ -97,16 +97,14 @@ SELECT array_agg(coalesce(sale.id, moved.order_id)) FILTER (WHERE (
                    AND capture.captured_at >= schedule.effective_from AND capture.captured_at < schedule.until
                    AND abs(capture.commission * 10000 - fee.points) < 10000
                    AND abs(capture.vat * (10000 + rate.vat_bps) - capture.gross * rate.vat_bps) < 10000 + rate.vat_bps
-                   -- Settled, it stands in one line (1) of its vendor's batch that was made after it; else in none (0).
-                   AND (sale.state = 'settled')::int = coalesce((
-                       SELECT sum(CASE WHEN line.vendor_org_id = capture.vendor_org_id
-                                            AND batch.vendor_org_id = capture.vendor_org_id
-                                            AND batch.currency = capture.currency
-                                            AND batch.cutoff > capture.captured_at THEN 1 ELSE 2 END)
-                         FROM settlement_batchline AS line
-                         LEFT JOIN settlement_settlementbatch AS batch ON batch.id = line.batch_id
-                        WHERE line.capture_id = capture.id
-                   ), 0)
+                   -- Settled, it stands in a batch of its vendor that was made after it; before, in none.
+                   AND CASE
+                       WHEN line.id IS NULL THEN sale.state = 'accepted'
+                       ELSE
+                           sale.state = 'settled' AND line.vendor_org_id = capture.vendor_org_id
+                           AND batch.vendor_org_id = capture.vendor_org_id AND batch.currency = capture.currency
+                           AND batch.cutoff > capture.captured_at
+                   END
            END) IS NOT TRUE) AS doubtful
   FROM (
         SELECT sale.*, offer.months
@@ -129,6 +127,11 @@ SELECT array_agg(coalesce(sale.id, moved.order_id)) FILTER (WHERE (
     ON charge.order_id = sale.id AND charge.order_id BETWEEN %(first)s AND %(last)s AND sale.months = 0
   LEFT JOIN settlement_capture AS capture
     ON capture.order_id = sale.id AND capture.order_id BETWEEN %(first)s AND %(last)s AND sale.months = 0
+  -- OFFSET 0: each is looked up, or PostgreSQL would read the lines of all orders for each slice of them.
+  LEFT JOIN LATERAL (
+        SELECT id, batch_id, vendor_org_id FROM settlement_batchline WHERE capture_id = capture.id OFFSET 0
+       ) AS line ON true
+  LEFT JOIN settlement_settlementbatch AS batch ON batch.id = line.batch_id
   LEFT JOIN schedule ON schedule.id = capture.schedule_id
   LEFT JOIN LATERAL (
         SELECT CASE capture.taxpayer_type
