@@ -7,10 +7,10 @@ from django.conf import settings
 
 bind = os.environ.get("WEB_BIND") or "127.0.0.1:8000"
 worker_class = "gthread"
-# Python runs one thread of a process at a time, and a request waits for PostgreSQL half of its time.
-workers = int(os.environ.get("WEB_CONCURRENCY") or 2 * (os.cpu_count() or 1) + 1)
+# Python runs one thread of a process at a time, and more processes only take each other's place in the caches.
+workers = int(os.environ.get("WEB_CONCURRENCY") or (os.cpu_count() or 1) + 1)
 # Each thread keeps a database connection: workers * threads, and the Celery workers', must fit max_connections.
-threads = 4
+threads = 8
 timeout = 60
 graceful_timeout = 30
 # A process is replaced now and then, not all at the same moment.
