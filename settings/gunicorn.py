@@ -7,7 +7,7 @@ from django.conf import settings
 
 bind = os.environ.get("WEB_BIND") or "127.0.0.1:8000"
 worker_class = "gthread"
-# Python runs one thread of a process at a time, and more processes only take each other's place in the caches.
+# Python runs one thread of a process at a time; while one waits for PostgreSQL another has the core.
 workers = int(os.environ.get("WEB_CONCURRENCY") or (os.cpu_count() or 1) + 1)
 # Each thread keeps a database connection: workers * threads, and the Celery workers', must fit max_connections.
 threads = 8

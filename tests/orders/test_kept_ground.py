@@ -1,5 +1,6 @@
 """A process keeps what an order stood on, and no order is placed on what has changed since."""
 
+import uuid
 from collections.abc import Callable
 
 import pytest
@@ -26,6 +27,10 @@ def limited(market: factories.Market) -> None:
     finance.put("/api/v1/spending-limits", {"membership": None, "amount": 1}, format="json")
 
 
+def suspend(organization: Organization) -> None:
+    Organization.objects.filter(id=organization.id).update(state=OrganizationState.SUSPENDED)
+
+
 REFUSED: dict[str, tuple[Change, int, str]] = {
     "the token is revoked": (
         lambda market: ApiToken.objects.filter(membership=market.purchaser).update(revoked_at=clock.now()),
@@ -42,16 +47,8 @@ REFUSED: dict[str, tuple[Change, int, str]] = {
         403,
         "forbidden",
     ),
-    "the buyer may not trade": (
-        lambda market: Organization.objects.filter(id=market.buyer.id).update(state=OrganizationState.SUSPENDED),
-        403,
-        "organization_not_trading",
-    ),
-    "the vendor may not trade": (
-        lambda market: Organization.objects.filter(id=market.vendor.id).update(state=OrganizationState.SUSPENDED),
-        403,
-        "organization_not_trading",
-    ),
+    "the buyer may not trade": (lambda market: suspend(market.buyer), 403, "organization_not_trading"),
+    "the vendor may not trade": (lambda market: suspend(market.vendor), 403, "organization_not_trading"),
     "the offer is withdrawn": (
         lambda market: Offer.objects.filter(id=market.offer.id).update(state=OfferState.WITHDRAWN),
         409,
@@ -102,7 +99,7 @@ def test_a_service_reads_once_and_sees_changes_too(monkeypatch):
     def order() -> tuple[Order, int]:
         with CaptureQueriesContext(connection) as queries:
             wanted = wish(market)
-            made = placing.place(actor=buyer(market), **{"offer_id": market.offer.id} | _without_offer(wanted))
+            made = placing.place(actor=buyer(market), offer_id=uuid.UUID(wanted.pop("offer")), **wanted)
         return made, sum("accounts_organization" in query["sql"] for query in queries)
 
     order()
@@ -112,10 +109,6 @@ def test_a_service_reads_once_and_sees_changes_too(monkeypatch):
     made, asked = order()
     assert made.buyer_org.name == "遵义食品集团" and asked > 1
     assert len(placed_at) == 3 and factories.balance(market.buyer, AccountKind.ESCROW) == 30_000
-
-
-def _without_offer(wanted: dict) -> dict:
-    return {name: value for name, value in wanted.items() if name != "offer"}
 
 
 @pytest.mark.django_db
