@@ -91,27 +91,33 @@ def send_payout(*, actor: Actor, payout_id: uuid.UUID) -> None:
     ``IllegalTransition`` when it has been sent, ``NotFound``.
     """
     require_treasurer(actor)
-    payout = find_payout(payout_id)
-    if payout.state != PayoutState.PENDING:
-        raise PAYOUT_MOVES.illegal(payout.state, PayoutState.SENT)
-    require_no_stop()
-    # What the vendor owes is repaid whether or not the rest may leave.
-    repay_receivables(vendor_ids=[payout.vendor_org_id])
-    key = (payout.vendor_org_id, payout.currency)
-    payable = payables([payout.vendor_org_id])[key]
-    hold = hold_on(payout, payable, left_by([payout.vendor_org_id])[key])
+    with posting(), transaction.atomic():
+        # Locked before the payable, so that nobody voids it between the vendor's repaying and its leaving.
+        payout = find_payout(payout_id, lock_in_order(Payout.objects.all()))
+        if payout.state != PayoutState.PENDING:
+            raise PAYOUT_MOVES.illegal(payout.state, PayoutState.SENT)
+        require_no_stop()
+        # What the vendor owes is repaid whether or not the rest may leave.
+        repay_receivables(vendor_ids=[payout.vendor_org_id])
+        key = (payout.vendor_org_id, payout.currency)
+        payable = payables([payout.vendor_org_id])[key]
+        hold = hold_on(payout, payable, left_by([payout.vendor_org_id])[key])
+        if hold is None:
+            _send(actor, payout, payable)
     if hold is not None:
         raise PayoutHeld(_("It waits: %(reason)s.") % {"reason": hold.label}, hold=hold.value)
-    with posting(), transaction.atomic():
-        move_state(
-            Payout.objects.filter(id=payout_id),
-            PAYOUT_MOVES,
-            PayoutState.SENT,
-            hold="",
-            bank_account=payable.organization.bank_account,
-            sent_at=clock.now(),
-        )
-        insert_together(leave(actor, payout, payable, bank_account(payout.currency)))
+
+
+def _send(actor: Actor, payout: Payout, payable: Account) -> None:
+    move_state(
+        Payout.objects.filter(id=payout.id),
+        PAYOUT_MOVES,
+        PayoutState.SENT,
+        hold="",
+        bank_account=payable.organization.bank_account,
+        sent_at=clock.now(),
+    )
+    insert_together(leave(actor, payout, payable, bank_account(payout.currency)))
 
 
 def void_payout(*, actor: Actor, payout_id: uuid.UUID, reason: str) -> None:
@@ -175,9 +181,10 @@ def bounce_payout(*, actor: Actor, payout_id: uuid.UUID, reason: str) -> Payout:
     return again
 
 
-def find_payout(payout_id: uuid.UUID) -> Payout:
-    """A payout with its batch. Raises ``NotFound``."""
-    found = Payout.objects.select_related("batch").filter(id=payout_id).first()
+def find_payout(payout_id: uuid.UUID, among: models.QuerySet | None = None) -> Payout:
+    """A payout with its batch, ``among`` all by default. Raises ``NotFound``."""
+    payouts = Payout.objects.all() if among is None else among
+    found = payouts.select_related("batch").filter(id=payout_id).first()
     if found is None:
         raise NotFound
     return found

@@ -129,11 +129,12 @@ class World(Orders):
         return DONE
 
     def send(self, payout: str) -> frozenset[str]:
-        """Whatever comes of it, the vendor first repays. What was taken back is not paid out of what is not due yet."""
+        """If it waits to be sent, the vendor first repays, whatever comes of it. What was taken back is not paid out of
+        what is not due yet."""
         found = self.payout(payout)
-        self._repay()
         if found.state != "pending":
             return ILLEGAL
+        self._repay()
         if not self.has_account or self._needs_approval(found) or self.payable < found.amount or self.left < 0:
             return HELD
         self._leave(found)
