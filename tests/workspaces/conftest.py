@@ -6,6 +6,7 @@ import pytest
 from django.apps import apps
 from django.db import transaction
 from django.db.models import Model
+from django.template import Template, engines
 from django.test import Client
 
 from accounts.models import Membership, Organization
@@ -19,6 +20,13 @@ from market.workspaces.sites import WorkspaceSite
 from tests import factories, trades
 
 OURS = ("accounts", "market")
+INSTEAD = {
+    "admin/nav_sidebar.html": "",
+    "unfold/helpers/command.html": "",
+    "unfold/helpers/site_branding.html": "",
+    "workspaces/refused.html": "{{ status }} {{ title }}",
+}
+"""Templates that ``bare_pages`` leaves out, and what they say in it."""
 
 
 def keys() -> dict[type[Model], set[uuid.UUID]]:
@@ -48,9 +56,21 @@ class TwoMarkets:
 
 
 @pytest.fixture
-def no_sidebar(monkeypatch) -> None:
-    """Pages without what stands beside each of them and costs more than most: for tests that look at thousands."""
-    one_application = WorkspaceSite.get_app_list
+def bare_pages(monkeypatch, settings) -> None:
+    """Pages without what is the same around each of them and costs more than most: for tests that look at thousands.
+
+    Titles, messages and all that a page or its query string decides stay. What is left out is on the pages of
+    ``test_pages_lead_to_their_own_site``, the whole refusal in ``test_a_refusal_is_a_page_of_the_workspace``; sessions
+    in the database are looked up by ``test_sign_in``.
+    """
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+    # Not the tests' own, which keeps a copy of every context.
+    monkeypatch.setattr(Template, "_render", lambda template, context: template.nodelist.render(context))
+    engine = engines["django"].engine
+    for name, text in INSTEAD.items():
+        monkeypatch.setitem(engine.template_loaders[0].get_template_cache, name, Template(text, engine=engine))
+    whole_context, one_application = WorkspaceSite.each_context, WorkspaceSite.get_app_list
+    monkeypatch.setattr(WorkspaceSite, "each_context", lambda *given: whole_context(*given) | {"colors": {}})
     monkeypatch.setattr(WorkspaceSite, "get_sidebar_list", lambda site, request: [])
     monkeypatch.setattr(
         WorkspaceSite,

@@ -33,7 +33,7 @@ def one_row_each(two_markets):
 
 
 @each_site
-def test_nobody_else_gets_past_the_sign_in_page(two_markets, site, client, no_sidebar):
+def test_nobody_else_gets_past_the_sign_in_page(two_markets, site, client, bare_pages):
     """Every address, asked by everybody whom the site does not admit, and sent a form by the anonymous and by each of
     the others in turn: nothing is shown, nothing is done."""
     strangers = {name: two_markets.client(name) for name in STRANGERS if name not in DOORS[site.name]}
@@ -54,7 +54,7 @@ def test_nobody_else_gets_past_the_sign_in_page(two_markets, site, client, no_si
 
 
 @each_site
-def test_every_page_shows_itself_to_an_insider(two_markets, site, no_sidebar):
+def test_every_page_shows_itself_to_an_insider(two_markets, site, bare_pages):
     """No page of an own object fails; the same test says when a new model has no row to be tried with."""
     insider = two_markets.insider(site)
     request = RequestFactory().get("/")
@@ -81,7 +81,7 @@ def expected(name: str) -> set[int]:
 
 
 @pytest.mark.parametrize("member", ["owner", "lister", "finance"])
-def test_what_is_another_vendors_is_not_there(two_markets, member, no_sidebar):
+def test_what_is_another_vendors_is_not_there(two_markets, member, bare_pages):
     """Each row of the other vendor (for the lesser roles one a model) at each address about an object: 404, or 403
     where the role may not do such a thing to any object at all, the own ones included; and nothing changes."""
     insider = two_markets.client(member)
@@ -123,7 +123,7 @@ def text_of(answer) -> str:
     return content.decode(errors="replace")
 
 
-def test_no_page_of_a_vendor_names_anything_of_another(two_markets, no_sidebar):
+def test_no_page_of_a_vendor_names_anything_of_another(two_markets, bare_pages):
     """Lists, searches, filters, forms and their choices, object pages and histories: not a key, not a name."""
     foreign = marks(two_markets)
     assert len(foreign) > 20
@@ -172,7 +172,7 @@ def _first(site) -> str:
 
 
 @each_site
-def test_nothing_can_be_deleted_from_a_workspace(two_markets, site, no_sidebar):
+def test_nothing_can_be_deleted_from_a_workspace(two_markets, site, bare_pages):
     insider = two_markets.insider(site)
     before = fingerprint()
     for model, model_admin in site._registry.items():
@@ -188,7 +188,7 @@ def test_nothing_can_be_deleted_from_a_workspace(two_markets, site, no_sidebar):
 
 
 @each_site
-def test_no_form_is_taken_without_its_csrf_token(two_markets, site, no_sidebar):
+def test_no_form_is_taken_without_its_csrf_token(two_markets, site, bare_pages):
     insider = two_markets.insider(site, enforce_csrf_checks=True)
     before = fingerprint()
     for address in addresses(site, one_row_each(two_markets)):
