@@ -58,8 +58,8 @@ class Orders:
         return "done"
 
     def orders(self) -> dict[str, dict[str, Any]]:
-        """State, tries and deadline of each order, by its reference."""
-        found = Order.objects.filter(buyer_org=self.market.buyer).select_related("dispute")
+        """State, tries and deadline of each order by its reference, the oldest first: keys are ordered by time."""
+        found = Order.objects.filter(buyer_org=self.market.buyer).select_related("dispute").order_by("id")
         deadlines = {order: next_deadline(order) for order in found}
         return {
             order.client_reference: {
@@ -70,10 +70,6 @@ class Orders:
             }
             for order, deadline in deadlines.items()
         }
-
-    def ages(self) -> dict[str, uuid.UUID]:
-        """The key of each order by its reference; keys are ordered by time."""
-        return dict(Order.objects.filter(buyer_org=self.market.buyer).values_list("client_reference", "id"))
 
     # What the buyer does.
 
