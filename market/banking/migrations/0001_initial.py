@@ -42,6 +42,10 @@ class Migration(migrations.Migration):
                 'verbose_name': 'bank statement',
                 'verbose_name_plural': 'bank statements',
                 'ordering': ('-id',),
+                'constraints': [
+                    models.UniqueConstraint(fields=('account', 'statement_id'), name='bank_statement_once'),
+                    models.CheckConstraint(condition=models.Q(('closing', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('opening'), '+', models.F('credits')), '-', models.F('debits'))), ('credits__gte', 0), ('debits__gte', 0)), name='bank_statement_adds_up'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -79,46 +83,18 @@ class Migration(migrations.Migration):
                 'verbose_name': 'bank line',
                 'verbose_name_plural': 'bank lines',
                 'ordering': ('-id',),
+                'indexes': [
+                    models.Index(condition=models.Q(('state', 'waiting')), fields=['id'], name='bank_line_queue'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('account', 'bank_reference'), name='bank_line_once'),
+                    models.UniqueConstraint(condition=models.Q(('state', 'confirmed')), fields=('payout',), name='bank_line_confirms_once'),
+                    models.UniqueConstraint(condition=models.Q(('state', 'bounced')), fields=('payout',), name='bank_line_bounces_once'),
+                    models.UniqueConstraint(condition=models.Q(('return_reference', ''), _negated=True), fields=('return_reference',), name='bank_line_return_once'),
+                    models.UniqueConstraint(condition=models.Q(('state', 'return_paid')), fields=('payment_reference',), name='bank_line_paid_once'),
+                    models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='bank_line_amount_positive'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('decided_at', None), ('state', 'waiting'), models.Q(('doubt', ''), _negated=True)), models.Q(('decided_at__isnull', False), models.Q(models.Q(('buyer_org__isnull', False), ('is_credit', True), ('state', 'deposited')), models.Q(('is_credit', False), ('payout__isnull', False), ('state', 'confirmed')), models.Q(('is_credit', True), ('payout__isnull', False), ('state', 'bounced')), models.Q(('is_credit', True), ('state', 'returned'), models.Q(('return_reference', ''), _negated=True), models.Q(('reason', ''), _negated=True)), models.Q(('is_credit', False), ('state', 'return_paid'), models.Q(('payment_reference', ''), _negated=True)), models.Q(('state', 'set_aside'), models.Q(('reason', ''), _negated=True)), _connector='OR')), _connector='OR'), name='bank_line_state_tells_the_rest'),
+                ],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='bankstatement',
-            constraint=models.UniqueConstraint(fields=('account', 'statement_id'), name='bank_statement_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='bankstatement',
-            constraint=models.CheckConstraint(condition=models.Q(('closing', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('opening'), '+', models.F('credits')), '-', models.F('debits'))), ('credits__gte', 0), ('debits__gte', 0)), name='bank_statement_adds_up'),
-        ),
-        migrations.AddIndex(
-            model_name='bankline',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['id'], name='bank_line_queue'),
-        ),
-        migrations.AddConstraint(
-            model_name='bankline',
-            constraint=models.UniqueConstraint(fields=('account', 'bank_reference'), name='bank_line_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='bankline',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'confirmed')), fields=('payout',), name='bank_line_confirms_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='bankline',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'bounced')), fields=('payout',), name='bank_line_bounces_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='bankline',
-            constraint=models.UniqueConstraint(condition=models.Q(('return_reference', ''), _negated=True), fields=('return_reference',), name='bank_line_return_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='bankline',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'return_paid')), fields=('payment_reference',), name='bank_line_paid_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='bankline',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='bank_line_amount_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='bankline',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decided_at', None), ('state', 'waiting'), models.Q(('doubt', ''), _negated=True)), models.Q(('decided_at__isnull', False), models.Q(models.Q(('buyer_org__isnull', False), ('is_credit', True), ('state', 'deposited')), models.Q(('is_credit', False), ('payout__isnull', False), ('state', 'confirmed')), models.Q(('is_credit', True), ('payout__isnull', False), ('state', 'bounced')), models.Q(('is_credit', True), ('state', 'returned'), models.Q(('return_reference', ''), _negated=True), models.Q(('reason', ''), _negated=True)), models.Q(('is_credit', False), ('state', 'return_paid'), models.Q(('payment_reference', ''), _negated=True)), models.Q(('state', 'set_aside'), models.Q(('reason', ''), _negated=True)), _connector='OR')), _connector='OR'), name='bank_line_state_tells_the_rest'),
         ),
     ]

@@ -43,6 +43,11 @@ class Migration(migrations.Migration):
                 'verbose_name': 'payment file',
                 'verbose_name_plural': 'payment files',
                 'ordering': ('-id',),
+                'constraints': [
+                    models.UniqueConstraint(fields=('cutoff', 'currency', 'number'), name='payment_file_once'),
+                    models.CheckConstraint(condition=models.Q(('number__gt', 0), ('payment_count__gt', 0), ('total__gt', 0)), name='payment_file_pays'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('handed_in_at', None), ('state', 'made')), models.Q(('handed_in_at__isnull', False), ('state', 'handed_in')), _connector='OR'), name='payment_file_state_tells_the_rest'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -58,23 +63,10 @@ class Migration(migrations.Migration):
                 'verbose_name': 'payment',
                 'verbose_name_plural': 'payments',
                 'ordering': ('position',),
+                'constraints': [
+                    models.UniqueConstraint(fields=('file', 'position'), name='payment_position_once'),
+                ],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='paymentfile',
-            constraint=models.UniqueConstraint(fields=('cutoff', 'currency', 'number'), name='payment_file_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='paymentfile',
-            constraint=models.CheckConstraint(condition=models.Q(('number__gt', 0), ('payment_count__gt', 0), ('total__gt', 0)), name='payment_file_pays'),
-        ),
-        migrations.AddConstraint(
-            model_name='paymentfile',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('handed_in_at', None), ('state', 'made')), models.Q(('handed_in_at__isnull', False), ('state', 'handed_in')), _connector='OR'), name='payment_file_state_tells_the_rest'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.UniqueConstraint(fields=('file', 'position'), name='payment_position_once'),
         ),
         append_only("banking_payment"),
         immutable_when("banking_paymentfile", "true", may_change=("state", "handed_in_by_id", "handed_in_at")),

@@ -43,6 +43,23 @@ class Migration(migrations.Migration):
                 'verbose_name': 'subscription',
                 'verbose_name_plural': 'subscriptions',
                 'ordering': ('-id',),
+                'indexes': [
+                    models.Index(fields=['buyer_org', '-id'], name='subscription_of_buyer'),
+                    models.Index(fields=['vendor_org', '-id'], name='subscription_of_vendor'),
+                    models.Index(condition=models.Q(('state', 'ended'), _negated=True), fields=['ends_before'], name='subscription_term_due'),
+                    models.Index(condition=models.Q(('notified_at', None), ('renewal', 'automatic'), models.Q(('state', 'ended'), _negated=True)), fields=['notice_on'], name='subscription_notice_due'),
+                    models.Index(condition=models.Q(('state', 'past_due')), fields=['suspends_at'], name='subscription_suspension_due'),
+                    models.Index(condition=models.Q(('state__in', ('past_due', 'suspended'))), fields=['lapses_at'], name='subscription_lapse_due'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('state__in', ['running', 'past_due', 'suspended', 'ended'])), name='subscription_state_known'),
+                    models.CheckConstraint(condition=models.Q(('renewal__in', ['never', 'automatic', 'cancelled', 'declined'])), name='subscription_renewal_known'),
+                    models.CheckConstraint(condition=models.Q(('ends_before__gte', models.F('starts_on'))), name='subscription_term'),
+                    models.CheckConstraint(condition=models.Q(('amount__gte', 0), ('amount__lte', 1000000000000000)), name='subscription_amount'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('end_reason__in', ['term_over', 'renewed', 'trial', 'agreement', 'unpaid']), ('ended_at__isnull', False), ('state', 'ended')), models.Q(models.Q(('state', 'ended'), _negated=True), ('end_reason', ''), ('ended_at', None)), _connector='OR'), name='subscription_ended_with_reason'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('lapses_at__isnull', False), ('state__in', ('past_due', 'suspended')), ('suspends_at__isnull', False)), models.Q(models.Q(('state__in', ('past_due', 'suspended')), _negated=True), ('lapses_at', None), ('suspends_at', None)), _connector='OR'), name='subscription_late_has_deadlines'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('notice_on', None), ('renewal', 'never')), models.Q(models.Q(('renewal', 'never'), _negated=True), ('notice_on__isnull', False)), _connector='OR'), name='subscription_renewal_has_notice'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -64,98 +81,20 @@ class Migration(migrations.Migration):
                 'verbose_name': 'month of a subscription',
                 'verbose_name_plural': 'months of subscriptions',
                 'ordering': ('subscription', 'number'),
+                'indexes': [
+                    models.Index(condition=models.Q(('state', 'planned')), fields=['due_on'], name='period_due'),
+                    models.Index(condition=models.Q(('state', 'funded')), fields=['ends_before'], name='period_over'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('subscription', 'number'), name='period_number_once'),
+                    models.UniqueConstraint(fields=('subscription', 'starts_on'), name='period_start_once'),
+                    models.CheckConstraint(condition=models.Q(('number__gte', 1)), name='period_number'),
+                    models.CheckConstraint(condition=models.Q(('ends_before__gt', models.F('starts_on'))), name='period_days'),
+                    models.CheckConstraint(condition=models.Q(('amount__gte', 0), ('amount__lte', 1000000000000000)), name='period_amount'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ['planned', 'funded', 'charged', 'dropped'])), name='period_state_known'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('funded_at', None), ('state', 'planned')), models.Q(('funded_at__isnull', False), ('state__in', ['funded', 'charged'])), ('state', 'dropped'), _connector='OR'), name='period_funded_when'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('charged_at__isnull', False), ('state', 'charged')), models.Q(models.Q(('state', 'charged'), _negated=True), ('charged_at', None)), _connector='OR'), name='period_charged_when'),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(fields=['buyer_org', '-id'], name='subscription_of_buyer'),
-        ),
-        migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(fields=['vendor_org', '-id'], name='subscription_of_vendor'),
-        ),
-        migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('state', 'ended'), _negated=True), fields=['ends_before'], name='subscription_term_due'),
-        ),
-        migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('notified_at', None), ('renewal', 'automatic'), models.Q(('state', 'ended'), _negated=True)), fields=['notice_on'], name='subscription_notice_due'),
-        ),
-        migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('state', 'past_due')), fields=['suspends_at'], name='subscription_suspension_due'),
-        ),
-        migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('state__in', ('past_due', 'suspended'))), fields=['lapses_at'], name='subscription_lapse_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['running', 'past_due', 'suspended', 'ended'])), name='subscription_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(('renewal__in', ['never', 'automatic', 'cancelled', 'declined'])), name='subscription_renewal_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_before__gte', models.F('starts_on'))), name='subscription_term'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gte', 0), ('amount__lte', 1000000000000000)), name='subscription_amount'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('end_reason__in', ['term_over', 'renewed', 'trial', 'agreement', 'unpaid']), ('ended_at__isnull', False), ('state', 'ended')), models.Q(models.Q(('state', 'ended'), _negated=True), ('end_reason', ''), ('ended_at', None)), _connector='OR'), name='subscription_ended_with_reason'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('lapses_at__isnull', False), ('state__in', ('past_due', 'suspended')), ('suspends_at__isnull', False)), models.Q(models.Q(('state__in', ('past_due', 'suspended')), _negated=True), ('lapses_at', None), ('suspends_at', None)), _connector='OR'), name='subscription_late_has_deadlines'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('notice_on', None), ('renewal', 'never')), models.Q(models.Q(('renewal', 'never'), _negated=True), ('notice_on__isnull', False)), _connector='OR'), name='subscription_renewal_has_notice'),
-        ),
-        migrations.AddIndex(
-            model_name='period',
-            index=models.Index(condition=models.Q(('state', 'planned')), fields=['due_on'], name='period_due'),
-        ),
-        migrations.AddIndex(
-            model_name='period',
-            index=models.Index(condition=models.Q(('state', 'funded')), fields=['ends_before'], name='period_over'),
-        ),
-        migrations.AddConstraint(
-            model_name='period',
-            constraint=models.UniqueConstraint(fields=('subscription', 'number'), name='period_number_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='period',
-            constraint=models.UniqueConstraint(fields=('subscription', 'starts_on'), name='period_start_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='period',
-            constraint=models.CheckConstraint(condition=models.Q(('number__gte', 1)), name='period_number'),
-        ),
-        migrations.AddConstraint(
-            model_name='period',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_before__gt', models.F('starts_on'))), name='period_days'),
-        ),
-        migrations.AddConstraint(
-            model_name='period',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gte', 0), ('amount__lte', 1000000000000000)), name='period_amount'),
-        ),
-        migrations.AddConstraint(
-            model_name='period',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['planned', 'funded', 'charged', 'dropped'])), name='period_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='period',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('funded_at', None), ('state', 'planned')), models.Q(('funded_at__isnull', False), ('state__in', ['funded', 'charged'])), ('state', 'dropped'), _connector='OR'), name='period_funded_when'),
-        ),
-        migrations.AddConstraint(
-            model_name='period',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('charged_at__isnull', False), ('state', 'charged')), models.Q(models.Q(('state', 'charged'), _negated=True), ('charged_at', None)), _connector='OR'), name='period_charged_when'),
         ),
     ]

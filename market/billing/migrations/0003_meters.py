@@ -47,6 +47,19 @@ class Migration(migrations.Migration):
                 'verbose_name': 'meter',
                 'verbose_name_plural': 'meters',
                 'ordering': ('-id',),
+                'indexes': [
+                    models.Index(fields=['buyer_org', '-id'], name='meter_of_buyer'),
+                    models.Index(fields=['vendor_org', '-id'], name='meter_of_vendor'),
+                    models.Index(condition=models.Q(('state', 'ended'), _negated=True), fields=['closes_at'], name='meter_due'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('state__in', ['running', 'stopped', 'ended'])), name='meter_state_known'),
+                    models.CheckConstraint(condition=models.Q(('charged__gte', 0), ('drawn__gte', 0), ('prepaid__gte', django.db.models.expressions.CombinedExpression(models.F('charged'), '+', models.F('drawn'))), ('prepaid__lte', 1000000000000000)), name='meter_draws_what_is_prepaid'),
+                    models.CheckConstraint(condition=models.Q(('carried__lte', 0)), name='meter_carries_credit'),
+                    models.CheckConstraint(condition=models.Q(('month__day', 1)), name='meter_month_begins'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('closes_at', None), ('drawn', 0), ('ended_at__isnull', False), ('state', 'ended')), models.Q(models.Q(('state', 'ended'), _negated=True), ('closes_at__isnull', False), ('ended_at', None)), _connector='OR'), name='meter_ended_when'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'stopped'), ('stopped_at__isnull', False)), models.Q(models.Q(('state', 'stopped'), _negated=True), ('stopped_at', None)), _connector='OR'), name='meter_stopped_when'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -74,6 +87,16 @@ class Migration(migrations.Migration):
                 'verbose_name': 'statement',
                 'verbose_name_plural': 'statements',
                 'ordering': ('-id',),
+                'indexes': [
+                    models.Index(fields=['buyer_org', '-id'], name='statement_of_buyer'),
+                    models.Index(fields=['vendor_org', '-id'], name='statement_of_vendor'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('order', 'month'), name='statement_once'),
+                    models.CheckConstraint(condition=models.Q(('amount__gte', 0), ('amount__lte', 1000000000000000)), name='statement_amount'),
+                    models.CheckConstraint(condition=models.Q(('month__day', 1)), name='statement_month_begins'),
+                    models.CheckConstraint(condition=models.Q(('carried__lte', 0), ('free_units__gte', 0)), name='statement_units'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -90,6 +113,9 @@ class Migration(migrations.Migration):
                 'verbose_name': 'day of use',
                 'verbose_name_plural': 'days of use',
                 'ordering': ('meter', 'day'),
+                'constraints': [
+                    models.UniqueConstraint(fields=('meter', 'day'), name='usage_day_once'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -112,94 +138,16 @@ class Migration(migrations.Migration):
                 'verbose_name': 'usage record',
                 'verbose_name_plural': 'usage records',
                 'ordering': ('-id',),
+                'indexes': [
+                    models.Index(fields=['order', '-id'], name='usage_record_of_order'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('order', 'record_id'), name='usage_record_once'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('reverses', None), ('units__gt', 0)), models.Q(('reverses__isnull', False), ('units__lt', 0)), _connector='OR'), name='usage_record_units'),
+                    models.UniqueConstraint(condition=models.Q(('reverses__isnull', False)), fields=('reverses',), name='usage_record_reversed_once'),
+                    models.CheckConstraint(condition=models.Q(('record_id', ''), _negated=True), name='usage_record_named'),
+                    models.CheckConstraint(condition=models.Q(('is_trial', False), ('drawn', 0), _connector='OR'), name='usage_record_trial_is_free'),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name='meter',
-            index=models.Index(fields=['buyer_org', '-id'], name='meter_of_buyer'),
-        ),
-        migrations.AddIndex(
-            model_name='meter',
-            index=models.Index(fields=['vendor_org', '-id'], name='meter_of_vendor'),
-        ),
-        migrations.AddIndex(
-            model_name='meter',
-            index=models.Index(condition=models.Q(('state', 'ended'), _negated=True), fields=['closes_at'], name='meter_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='meter',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['running', 'stopped', 'ended'])), name='meter_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='meter',
-            constraint=models.CheckConstraint(condition=models.Q(('charged__gte', 0), ('drawn__gte', 0), ('prepaid__gte', django.db.models.expressions.CombinedExpression(models.F('charged'), '+', models.F('drawn'))), ('prepaid__lte', 1000000000000000)), name='meter_draws_what_is_prepaid'),
-        ),
-        migrations.AddConstraint(
-            model_name='meter',
-            constraint=models.CheckConstraint(condition=models.Q(('carried__lte', 0)), name='meter_carries_credit'),
-        ),
-        migrations.AddConstraint(
-            model_name='meter',
-            constraint=models.CheckConstraint(condition=models.Q(('month__day', 1)), name='meter_month_begins'),
-        ),
-        migrations.AddConstraint(
-            model_name='meter',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('closes_at', None), ('drawn', 0), ('ended_at__isnull', False), ('state', 'ended')), models.Q(models.Q(('state', 'ended'), _negated=True), ('closes_at__isnull', False), ('ended_at', None)), _connector='OR'), name='meter_ended_when'),
-        ),
-        migrations.AddConstraint(
-            model_name='meter',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'stopped'), ('stopped_at__isnull', False)), models.Q(models.Q(('state', 'stopped'), _negated=True), ('stopped_at', None)), _connector='OR'), name='meter_stopped_when'),
-        ),
-        migrations.AddIndex(
-            model_name='statement',
-            index=models.Index(fields=['buyer_org', '-id'], name='statement_of_buyer'),
-        ),
-        migrations.AddIndex(
-            model_name='statement',
-            index=models.Index(fields=['vendor_org', '-id'], name='statement_of_vendor'),
-        ),
-        migrations.AddConstraint(
-            model_name='statement',
-            constraint=models.UniqueConstraint(fields=('order', 'month'), name='statement_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='statement',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gte', 0), ('amount__lte', 1000000000000000)), name='statement_amount'),
-        ),
-        migrations.AddConstraint(
-            model_name='statement',
-            constraint=models.CheckConstraint(condition=models.Q(('month__day', 1)), name='statement_month_begins'),
-        ),
-        migrations.AddConstraint(
-            model_name='statement',
-            constraint=models.CheckConstraint(condition=models.Q(('carried__lte', 0), ('free_units__gte', 0)), name='statement_units'),
-        ),
-        migrations.AddConstraint(
-            model_name='usageday',
-            constraint=models.UniqueConstraint(fields=('meter', 'day'), name='usage_day_once'),
-        ),
-        migrations.AddIndex(
-            model_name='usagerecord',
-            index=models.Index(fields=['order', '-id'], name='usage_record_of_order'),
-        ),
-        migrations.AddConstraint(
-            model_name='usagerecord',
-            constraint=models.UniqueConstraint(fields=('order', 'record_id'), name='usage_record_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='usagerecord',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('reverses', None), ('units__gt', 0)), models.Q(('reverses__isnull', False), ('units__lt', 0)), _connector='OR'), name='usage_record_units'),
-        ),
-        migrations.AddConstraint(
-            model_name='usagerecord',
-            constraint=models.UniqueConstraint(condition=models.Q(('reverses__isnull', False)), fields=('reverses',), name='usage_record_reversed_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='usagerecord',
-            constraint=models.CheckConstraint(condition=models.Q(('record_id', ''), _negated=True), name='usage_record_named'),
-        ),
-        migrations.AddConstraint(
-            model_name='usagerecord',
-            constraint=models.CheckConstraint(condition=models.Q(('is_trial', False), ('drawn', 0), _connector='OR'), name='usage_record_trial_is_free'),
         ),
     ]

@@ -57,6 +57,17 @@ class Migration(migrations.Migration):
                 'verbose_name': 'product',
                 'verbose_name_plural': 'products',
                 'ordering': ('-id',),
+                'indexes': [
+                    models.Index(condition=models.Q(('state', 'listed')), fields=['-id'], name='product_listed'),
+                    models.Index(fields=['sector', '-id'], name='product_sector'),
+                    models.Index(fields=['kind', '-id'], name='product_kind'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('vendor_org', 'code'), name='product_code_once_per_vendor'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'in_review', 'rejected', 'listed', 'suspended', 'delisted'])), name='product_state_known'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('grade', 'core'), _negated=True), ('state__in', ['draft', 'rejected']), _connector='OR'), name='product_core_data_never_listed'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['listed', 'suspended', 'delisted']), _negated=True), models.Q(('certificate_number__isnull', False), ('listed_at__isnull', False)), _connector='OR'), name='product_listed_has_certificate'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -78,6 +89,15 @@ class Migration(migrations.Migration):
                 'verbose_name': 'offer',
                 'verbose_name_plural': 'offers',
                 'ordering': ('-id',),
+                'indexes': [
+                    models.Index(fields=['product', 'state'], name='offer_of_product'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(models.Q(('price_model', 'free'), ('amount', 0)), models.Q(models.Q(('price_model', 'free'), _negated=True), ('amount__gt', 0), ('amount__lte', 1000000000000000)), _connector='OR'), name='offer_price_fits_model'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ['active', 'withdrawn'])), name='offer_state_known'),
+                    models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='offer_currency_code'),
+                    models.CheckConstraint(condition=models.Q(('acceptance_days__gte', 1), ('acceptance_days__lte', 90)), name='offer_acceptance_days'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -98,6 +118,13 @@ class Migration(migrations.Migration):
                 'verbose_name': 'review',
                 'verbose_name_plural': 'reviews',
                 'ordering': ('-id',),
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('decision', 'pending')), fields=('product',), name='review_one_open_per_product'),
+                    models.CheckConstraint(condition=models.Q(('decision__in', ['pending', 'approved', 'rejected'])), name='review_decision_known'),
+                    models.CheckConstraint(condition=models.Q(('decision', 'pending'), ('decided_at__isnull', False), _connector='OR'), name='review_decided_when'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('decision', 'rejected'), _negated=True), models.Q(('reasons', ''), _negated=True), _connector='OR'), name='review_rejected_with_reasons'),
+                    models.CheckConstraint(condition=models.Q(('decided_by', None), ('submitted_by', None), models.Q(('decided_by', models.F('submitted_by')), _negated=True), _connector='OR'), name='review_decided_by_another'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -121,6 +148,13 @@ class Migration(migrations.Migration):
                 'verbose_name': 'revision',
                 'verbose_name_plural': 'revisions',
                 'ordering': ('-id',),
+                'constraints': [
+                    models.UniqueConstraint(fields=('product', 'number'), name='revision_number_once_per_product'),
+                    models.UniqueConstraint(condition=models.Q(('state', 'draft')), fields=('product',), name='revision_one_draft_per_product'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'published', 'revoked'])), name='revision_state_known'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'revoked'), _negated=True), models.Q(models.Q(('revocation_reason', ''), _negated=True), ('revoked_at__isnull', False)), _connector='OR'), name='revision_revoked_with_reason'),
+                    models.CheckConstraint(condition=models.Q(('state', 'draft'), ('published_at__isnull', False), _connector='OR'), name='revision_published_when'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -140,102 +174,10 @@ class Migration(migrations.Migration):
                 'verbose_name': 'asset',
                 'verbose_name_plural': 'assets',
                 'ordering': ('path',),
+                'constraints': [
+                    models.UniqueConstraint(models.F('revision'), django.db.models.functions.text.Lower('path'), name='asset_path_once_per_revision'),
+                    models.CheckConstraint(condition=models.Q(('sha256__regex', '^[0-9a-f]{64}$')), name='asset_sha256_format'),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name='product',
-            index=models.Index(condition=models.Q(('state', 'listed')), fields=['-id'], name='product_listed'),
-        ),
-        migrations.AddIndex(
-            model_name='product',
-            index=models.Index(fields=['sector', '-id'], name='product_sector'),
-        ),
-        migrations.AddIndex(
-            model_name='product',
-            index=models.Index(fields=['kind', '-id'], name='product_kind'),
-        ),
-        migrations.AddConstraint(
-            model_name='product',
-            constraint=models.UniqueConstraint(fields=('vendor_org', 'code'), name='product_code_once_per_vendor'),
-        ),
-        migrations.AddConstraint(
-            model_name='product',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'in_review', 'rejected', 'listed', 'suspended', 'delisted'])), name='product_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='product',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('grade', 'core'), _negated=True), ('state__in', ['draft', 'rejected']), _connector='OR'), name='product_core_data_never_listed'),
-        ),
-        migrations.AddConstraint(
-            model_name='product',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['listed', 'suspended', 'delisted']), _negated=True), models.Q(('certificate_number__isnull', False), ('listed_at__isnull', False)), _connector='OR'), name='product_listed_has_certificate'),
-        ),
-        migrations.AddIndex(
-            model_name='offer',
-            index=models.Index(fields=['product', 'state'], name='offer_of_product'),
-        ),
-        migrations.AddConstraint(
-            model_name='offer',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('price_model', 'free'), ('amount', 0)), models.Q(models.Q(('price_model', 'free'), _negated=True), ('amount__gt', 0), ('amount__lte', 1000000000000000)), _connector='OR'), name='offer_price_fits_model'),
-        ),
-        migrations.AddConstraint(
-            model_name='offer',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['active', 'withdrawn'])), name='offer_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='offer',
-            constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='offer_currency_code'),
-        ),
-        migrations.AddConstraint(
-            model_name='offer',
-            constraint=models.CheckConstraint(condition=models.Q(('acceptance_days__gte', 1), ('acceptance_days__lte', 90)), name='offer_acceptance_days'),
-        ),
-        migrations.AddConstraint(
-            model_name='review',
-            constraint=models.UniqueConstraint(condition=models.Q(('decision', 'pending')), fields=('product',), name='review_one_open_per_product'),
-        ),
-        migrations.AddConstraint(
-            model_name='review',
-            constraint=models.CheckConstraint(condition=models.Q(('decision__in', ['pending', 'approved', 'rejected'])), name='review_decision_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='review',
-            constraint=models.CheckConstraint(condition=models.Q(('decision', 'pending'), ('decided_at__isnull', False), _connector='OR'), name='review_decided_when'),
-        ),
-        migrations.AddConstraint(
-            model_name='review',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decision', 'rejected'), _negated=True), models.Q(('reasons', ''), _negated=True), _connector='OR'), name='review_rejected_with_reasons'),
-        ),
-        migrations.AddConstraint(
-            model_name='review',
-            constraint=models.CheckConstraint(condition=models.Q(('decided_by', None), ('submitted_by', None), models.Q(('decided_by', models.F('submitted_by')), _negated=True), _connector='OR'), name='review_decided_by_another'),
-        ),
-        migrations.AddConstraint(
-            model_name='revision',
-            constraint=models.UniqueConstraint(fields=('product', 'number'), name='revision_number_once_per_product'),
-        ),
-        migrations.AddConstraint(
-            model_name='revision',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'draft')), fields=('product',), name='revision_one_draft_per_product'),
-        ),
-        migrations.AddConstraint(
-            model_name='revision',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'published', 'revoked'])), name='revision_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='revision',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'revoked'), _negated=True), models.Q(models.Q(('revocation_reason', ''), _negated=True), ('revoked_at__isnull', False)), _connector='OR'), name='revision_revoked_with_reason'),
-        ),
-        migrations.AddConstraint(
-            model_name='revision',
-            constraint=models.CheckConstraint(condition=models.Q(('state', 'draft'), ('published_at__isnull', False), _connector='OR'), name='revision_published_when'),
-        ),
-        migrations.AddConstraint(
-            model_name='asset',
-            constraint=models.UniqueConstraint(models.F('revision'), django.db.models.functions.text.Lower('path'), name='asset_path_once_per_revision'),
-        ),
-        migrations.AddConstraint(
-            model_name='asset',
-            constraint=models.CheckConstraint(condition=models.Q(('sha256__regex', '^[0-9a-f]{64}$')), name='asset_sha256_format'),
         ),
     ]

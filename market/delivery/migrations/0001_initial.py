@@ -35,6 +35,14 @@ class Migration(migrations.Migration):
                 'verbose_name': 'entitlement',
                 'verbose_name_plural': 'entitlements',
                 'ordering': ('-id',),
+                'indexes': [
+                    models.Index(fields=['buyer_org', '-id'], name='entitlement_of_buyer'),
+                    models.Index(fields=['vendor_org_id', '-id'], name='entitlement_of_vendor'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('valid_until', None), ('valid_until__gt', models.F('valid_from')), _connector='OR'), name='entitlement_ends_after_start'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('revocation_reason', ''), ('revoked_at', None)), models.Q(('revoked_at__isnull', False), models.Q(('revocation_reason', ''), _negated=True)), _connector='OR'), name='entitlement_revoked_with_reason'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -55,6 +63,13 @@ class Migration(migrations.Migration):
                 'verbose_name': 'receipt',
                 'verbose_name_plural': 'receipts',
                 'ordering': ('-id',),
+                'indexes': [
+                    models.Index(fields=['entitlement', '-id'], name='receipt_of_entitlement'),
+                    models.Index(fields=['vendor_org_id', '-id'], name='receipt_of_vendor'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('bytes_sent__gte', 0), ('bytes_sent__lte', models.F('bytes_requested')), ('range_start__gte', 0)), name='receipt_bytes'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -81,33 +96,5 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['vendor_org_id', '-id'], name='delivery_of_vendor')],
                 'constraints': [models.UniqueConstraint(fields=('order', 'number'), name='delivery_number_once_per_order'), models.UniqueConstraint(condition=models.Q(('state', 'handed_over')), fields=('order',), name='delivery_handed_over_once'), models.CheckConstraint(condition=models.Q(('state', 'running'), ('finished_at__isnull', False), _connector='OR'), name='delivery_finished_when_ended'), models.CheckConstraint(condition=models.Q(('state__in', ['running', 'handed_over', 'failed', 'abandoned'])), name='delivery_state_known')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='entitlement',
-            index=models.Index(fields=['buyer_org', '-id'], name='entitlement_of_buyer'),
-        ),
-        migrations.AddIndex(
-            model_name='entitlement',
-            index=models.Index(fields=['vendor_org_id', '-id'], name='entitlement_of_vendor'),
-        ),
-        migrations.AddConstraint(
-            model_name='entitlement',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_until', None), ('valid_until__gt', models.F('valid_from')), _connector='OR'), name='entitlement_ends_after_start'),
-        ),
-        migrations.AddConstraint(
-            model_name='entitlement',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('revocation_reason', ''), ('revoked_at', None)), models.Q(('revoked_at__isnull', False), models.Q(('revocation_reason', ''), _negated=True)), _connector='OR'), name='entitlement_revoked_with_reason'),
-        ),
-        migrations.AddIndex(
-            model_name='receipt',
-            index=models.Index(fields=['entitlement', '-id'], name='receipt_of_entitlement'),
-        ),
-        migrations.AddIndex(
-            model_name='receipt',
-            index=models.Index(fields=['vendor_org_id', '-id'], name='receipt_of_vendor'),
-        ),
-        migrations.AddConstraint(
-            model_name='receipt',
-            constraint=models.CheckConstraint(condition=models.Q(('bytes_sent__gte', 0), ('bytes_sent__lte', models.F('bytes_requested')), ('range_start__gte', 0)), name='receipt_bytes'),
         ),
     ]

@@ -38,6 +38,15 @@ class Migration(migrations.Migration):
                 'verbose_name': 'invoice',
                 'verbose_name_plural': 'invoices',
                 'ordering': ('-id',),
+                'indexes': [
+                    models.Index(fields=['buyer_org', '-id'], name='invoice_of_buyer'),
+                    models.Index(fields=['vendor_org', '-id'], name='invoice_of_vendor'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('amount__gt', 0), ('amount__lte', 1000000000000000), ('vat__gte', 0), ('vat__lt', models.F('amount'))), name='invoice_amount'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('title', ''), _negated=True), models.Q(('tax_number', ''), _negated=True)), name='invoice_made_out'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('ended_at', None), ('reason', ''), ('state__in', ['requested', 'issued', 'red_lettered'])), models.Q(('ended_at__isnull', False), ('reason', ''), ('state', 'withdrawn')), models.Q(('ended_at__isnull', False), ('state', 'rejected'), models.Q(('reason', ''), _negated=True)), _connector='OR'), name='invoice_state_tells_the_rest'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -56,6 +65,9 @@ class Migration(migrations.Migration):
                 'verbose_name': 'invoice line',
                 'verbose_name_plural': 'invoice lines',
                 'ordering': ('-id',),
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('released_at', None)), fields=('capture',), name='invoice_line_capture_once'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -71,6 +83,9 @@ class Migration(migrations.Migration):
                 'verbose_name': 'invoice profile',
                 'verbose_name_plural': 'invoice profiles',
                 'ordering': ('-id',),
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(models.Q(('title', ''), _negated=True), ('tax_number__regex', '^[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}$')), name='invoice_profile_complete'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -93,54 +108,13 @@ class Migration(migrations.Migration):
                 'verbose_name': 'issued invoice',
                 'verbose_name_plural': 'issued invoices',
                 'ordering': ('-id',),
+                'constraints': [
+                    models.UniqueConstraint(fields=('code', 'number'), name='tax_document_number_once'),
+                    models.UniqueConstraint(condition=models.Q(('colour', 'blue')), fields=('invoice',), name='tax_document_blue_once'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('code', ''), ('number__regex', '^[0-9]{20}$')), models.Q(('code__regex', '^([0-9]{10}|[0-9]{12})$'), ('number__regex', '^[0-9]{8}$')), _connector='OR'), name='tax_document_number'),
+                    models.CheckConstraint(condition=models.Q(('bytes__gt', 0), ('sha256__regex', '^[0-9a-f]{64}$'), models.Q(('storage_name', ''), _negated=True), models.Q(('media_type', ''), _negated=True)), name='tax_document_file'),
+                    models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='tax_document_amount'),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['buyer_org', '-id'], name='invoice_of_buyer'),
-        ),
-        migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['vendor_org', '-id'], name='invoice_of_vendor'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0), ('amount__lte', 1000000000000000), ('vat__gte', 0), ('vat__lt', models.F('amount'))), name='invoice_amount'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('title', ''), _negated=True), models.Q(('tax_number', ''), _negated=True)), name='invoice_made_out'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at', None), ('reason', ''), ('state__in', ['requested', 'issued', 'red_lettered'])), models.Q(('ended_at__isnull', False), ('reason', ''), ('state', 'withdrawn')), models.Q(('ended_at__isnull', False), ('state', 'rejected'), models.Q(('reason', ''), _negated=True)), _connector='OR'), name='invoice_state_tells_the_rest'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoiceline',
-            constraint=models.UniqueConstraint(condition=models.Q(('released_at', None)), fields=('capture',), name='invoice_line_capture_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoiceprofile',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('title', ''), _negated=True), ('tax_number__regex', '^[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}$')), name='invoice_profile_complete'),
-        ),
-        migrations.AddConstraint(
-            model_name='taxdocument',
-            constraint=models.UniqueConstraint(fields=('code', 'number'), name='tax_document_number_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='taxdocument',
-            constraint=models.UniqueConstraint(condition=models.Q(('colour', 'blue')), fields=('invoice',), name='tax_document_blue_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='taxdocument',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('code', ''), ('number__regex', '^[0-9]{20}$')), models.Q(('code__regex', '^([0-9]{10}|[0-9]{12})$'), ('number__regex', '^[0-9]{8}$')), _connector='OR'), name='tax_document_number'),
-        ),
-        migrations.AddConstraint(
-            model_name='taxdocument',
-            constraint=models.CheckConstraint(condition=models.Q(('bytes__gt', 0), ('sha256__regex', '^[0-9a-f]{64}$'), models.Q(('storage_name', ''), _negated=True), models.Q(('media_type', ''), _negated=True)), name='tax_document_file'),
-        ),
-        migrations.AddConstraint(
-            model_name='taxdocument',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='tax_document_amount'),
         ),
     ]

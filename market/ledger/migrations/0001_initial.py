@@ -30,6 +30,12 @@ class Migration(migrations.Migration):
                 'verbose_name': 'account',
                 'verbose_name_plural': 'accounts',
                 'ordering': ('-id',),
+                'constraints': [
+                    models.UniqueConstraint(fields=('organization', 'kind', 'currency'), name='ledger_account_once'),
+                    models.UniqueConstraint(fields=('id', 'currency'), name='ledger_account_currency'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('kind__in', ('wallet', 'escrow', 'payable')), ('balance__isnull', False)), models.Q(models.Q(('kind__in', ('wallet', 'escrow', 'payable')), _negated=True), ('balance__isnull', True)), _connector='OR'), name='ledger_account_balance_kept_when_guarded'),
+                    models.CheckConstraint(condition=models.Q(('balance', None), ('balance__gte', 0), _connector='OR'), name='ledger_account_balance_not_negative'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -51,34 +57,13 @@ class Migration(migrations.Migration):
                 'verbose_name': 'transfer',
                 'verbose_name_plural': 'transfers',
                 'ordering': ('-id',),
+                'indexes': [
+                    models.Index(fields=['subject_id'], name='ledger_transfer_subject'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('amount__gt', 0), ('amount__lte', 1000000000000000)), name='ledger_transfer_amount_positive'),
+                    models.CheckConstraint(condition=models.Q(('debit_account', models.F('credit_account')), _negated=True), name='ledger_transfer_moves'),
+                ],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='account',
-            constraint=models.UniqueConstraint(fields=('organization', 'kind', 'currency'), name='ledger_account_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='account',
-            constraint=models.UniqueConstraint(fields=('id', 'currency'), name='ledger_account_currency'),
-        ),
-        migrations.AddConstraint(
-            model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind__in', ('wallet', 'escrow', 'payable')), ('balance__isnull', False)), models.Q(models.Q(('kind__in', ('wallet', 'escrow', 'payable')), _negated=True), ('balance__isnull', True)), _connector='OR'), name='ledger_account_balance_kept_when_guarded'),
-        ),
-        migrations.AddConstraint(
-            model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(('balance', None), ('balance__gte', 0), _connector='OR'), name='ledger_account_balance_not_negative'),
-        ),
-        migrations.AddIndex(
-            model_name='transfer',
-            index=models.Index(fields=['subject_id'], name='ledger_transfer_subject'),
-        ),
-        migrations.AddConstraint(
-            model_name='transfer',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0), ('amount__lte', 1000000000000000)), name='ledger_transfer_amount_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='transfer',
-            constraint=models.CheckConstraint(condition=models.Q(('debit_account', models.F('credit_account')), _negated=True), name='ledger_transfer_moves'),
         ),
     ]

@@ -43,6 +43,19 @@ class Migration(migrations.Migration):
                 'verbose_name': 'quote',
                 'verbose_name_plural': 'quotes',
                 'ordering': ('-id',),
+                'indexes': [
+                    models.Index(fields=['buyer_org', '-id'], name='quote_of_buyer'),
+                    models.Index(fields=['vendor_org', '-id'], name='quote_of_vendor'),
+                    models.Index(condition=models.Q(('state__in', ('asked', 'asked_back', 'offered'))), fields=['due_at'], name='quote_due'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('state__in', ['asked', 'asked_back', 'offered', 'accepted', 'declined', 'withdrawn', 'expired'])), name='quote_state_known'),
+                    models.CheckConstraint(condition=models.Q(('buyer_org', models.F('vendor_org')), _negated=True), name='quote_not_with_oneself'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('closed_at', None), ('due_at__isnull', False), ('state__in', ('asked', 'asked_back', 'offered'))), models.Q(models.Q(('state__in', ('asked', 'asked_back', 'offered')), _negated=True), ('closed_at__isnull', False), ('due_at', None)), _connector='OR'), name='quote_open_has_deadline'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('current_offer__isnull', False), ('state__in', ['offered', 'accepted'])), models.Q(models.Q(('state__in', ['offered', 'accepted']), _negated=True), ('current_offer', None), ('least_quantity', None)), _connector='OR'), name='quote_offered_has_offer'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('order__isnull', False), ('state', 'accepted')), models.Q(models.Q(('state', 'accepted'), _negated=True), ('order', None)), _connector='OR'), name='quote_accepted_has_order'),
+                    models.CheckConstraint(condition=models.Q(('round_count__gte', 1), models.Q(('volume', None), ('volume__gte', 1), _connector='OR'), models.Q(('least_quantity', None), ('least_quantity__gte', 1), _connector='OR')), name='quote_counts'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -68,66 +81,14 @@ class Migration(migrations.Migration):
                 'verbose_name': 'round of a quote',
                 'verbose_name_plural': 'rounds of quotes',
                 'ordering': ('quote', 'number'),
+                'constraints': [
+                    models.UniqueConstraint(fields=('quote', 'number'), name='quote_round_number_once'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('act__in', ('ask', 'counter', 'accept', 'decline', 'withdraw')), ('side', 'buyer')), models.Q(('act__in', ('offer', 'ask_back', 'decline', 'withdraw')), ('side', 'vendor')), models.Q(('act__in', ('expire',)), ('side', 'exchange')), _connector='OR'), name='quote_round_side_may_act'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('act', 'ask'), ('number', 1)), models.Q(('number__gt', 1), models.Q(('act', 'ask'), _negated=True)), _connector='OR'), name='quote_round_first_asks'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('act', 'offer'), ('offer__isnull', False), ('valid_until__isnull', False)), models.Q(models.Q(('act', 'offer'), _negated=True), ('offer', None), ('valid_until', None)), _connector='OR'), name='quote_round_offers_until'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('act__in', ('counter', 'ask_back')), _negated=True), models.Q(('message', ''), _negated=True), _connector='OR'), name='quote_round_says_something'),
+                    models.CheckConstraint(condition=models.Q(('volume', None), ('volume__gte', 1), _connector='OR'), name='quote_round_volume'),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name='quote',
-            index=models.Index(fields=['buyer_org', '-id'], name='quote_of_buyer'),
-        ),
-        migrations.AddIndex(
-            model_name='quote',
-            index=models.Index(fields=['vendor_org', '-id'], name='quote_of_vendor'),
-        ),
-        migrations.AddIndex(
-            model_name='quote',
-            index=models.Index(condition=models.Q(('state__in', ('asked', 'asked_back', 'offered'))), fields=['due_at'], name='quote_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='quote',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['asked', 'asked_back', 'offered', 'accepted', 'declined', 'withdrawn', 'expired'])), name='quote_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='quote',
-            constraint=models.CheckConstraint(condition=models.Q(('buyer_org', models.F('vendor_org')), _negated=True), name='quote_not_with_oneself'),
-        ),
-        migrations.AddConstraint(
-            model_name='quote',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('closed_at', None), ('due_at__isnull', False), ('state__in', ('asked', 'asked_back', 'offered'))), models.Q(models.Q(('state__in', ('asked', 'asked_back', 'offered')), _negated=True), ('closed_at__isnull', False), ('due_at', None)), _connector='OR'), name='quote_open_has_deadline'),
-        ),
-        migrations.AddConstraint(
-            model_name='quote',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('current_offer__isnull', False), ('state__in', ['offered', 'accepted'])), models.Q(models.Q(('state__in', ['offered', 'accepted']), _negated=True), ('current_offer', None), ('least_quantity', None)), _connector='OR'), name='quote_offered_has_offer'),
-        ),
-        migrations.AddConstraint(
-            model_name='quote',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('order__isnull', False), ('state', 'accepted')), models.Q(models.Q(('state', 'accepted'), _negated=True), ('order', None)), _connector='OR'), name='quote_accepted_has_order'),
-        ),
-        migrations.AddConstraint(
-            model_name='quote',
-            constraint=models.CheckConstraint(condition=models.Q(('round_count__gte', 1), models.Q(('volume', None), ('volume__gte', 1), _connector='OR'), models.Q(('least_quantity', None), ('least_quantity__gte', 1), _connector='OR')), name='quote_counts'),
-        ),
-        migrations.AddConstraint(
-            model_name='quoteround',
-            constraint=models.UniqueConstraint(fields=('quote', 'number'), name='quote_round_number_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='quoteround',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('act__in', ('ask', 'counter', 'accept', 'decline', 'withdraw')), ('side', 'buyer')), models.Q(('act__in', ('offer', 'ask_back', 'decline', 'withdraw')), ('side', 'vendor')), models.Q(('act__in', ('expire',)), ('side', 'exchange')), _connector='OR'), name='quote_round_side_may_act'),
-        ),
-        migrations.AddConstraint(
-            model_name='quoteround',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('act', 'ask'), ('number', 1)), models.Q(('number__gt', 1), models.Q(('act', 'ask'), _negated=True)), _connector='OR'), name='quote_round_first_asks'),
-        ),
-        migrations.AddConstraint(
-            model_name='quoteround',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('act', 'offer'), ('offer__isnull', False), ('valid_until__isnull', False)), models.Q(models.Q(('act', 'offer'), _negated=True), ('offer', None), ('valid_until', None)), _connector='OR'), name='quote_round_offers_until'),
-        ),
-        migrations.AddConstraint(
-            model_name='quoteround',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('act__in', ('counter', 'ask_back')), _negated=True), models.Q(('message', ''), _negated=True), _connector='OR'), name='quote_round_says_something'),
-        ),
-        migrations.AddConstraint(
-            model_name='quoteround',
-            constraint=models.CheckConstraint(condition=models.Q(('volume', None), ('volume__gte', 1), _connector='OR'), name='quote_round_volume'),
         ),
     ]

@@ -49,6 +49,23 @@ class Migration(migrations.Migration):
                 'verbose_name': 'order',
                 'verbose_name_plural': 'orders',
                 'ordering': ('-id',),
+                'indexes': [
+                    models.Index(fields=['buyer_org', '-id'], name='order_of_buyer'),
+                    models.Index(fields=['vendor_org', '-id'], name='order_of_vendor'),
+                    models.Index(fields=['placed_at'], name='order_placed'),
+                    models.Index(condition=models.Q(('state', 'settled'), _negated=True), fields=['state', '-id'], name='order_open'),
+                    models.Index(condition=models.Q(('state', 'delivered')), fields=['acceptance_due_at'], name='order_acceptance_due'),
+                    models.Index(condition=models.Q(('state', 'delivery_failed')), fields=['refund_due_at'], name='order_refund_due'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('buyer_org', 'client_reference'), name='order_client_reference_once'),
+                    models.CheckConstraint(condition=models.Q(('amount__gte', 0), ('amount__lte', 1000000000000000), ('quantity__gte', 1)), name='order_amount'),
+                    models.CheckConstraint(condition=models.Q(('terms_sha256__regex', '^[0-9a-f]{64}$')), name='order_terms_sha256'),
+                    models.CheckConstraint(condition=models.Q(('buyer_org', models.F('vendor_org')), _negated=True), name='order_not_with_oneself'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ['awaiting_funds', 'paid', 'delivering', 'delivered', 'delivery_failed', 'accepted', 'disputed', 'settled', 'cancelled', 'expired', 'refunded'])), name='order_state_known'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'delivered'), _negated=True), models.Q(('acceptance_due_at__isnull', False), ('delivered_at__isnull', False)), _connector='OR'), name='order_delivered_has_deadline'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'delivery_failed'), _negated=True), ('refund_due_at__isnull', False), _connector='OR'), name='order_failed_has_deadline'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -65,66 +82,10 @@ class Migration(migrations.Migration):
                 'verbose_name': 'contract terms',
                 'verbose_name_plural': 'contract terms',
                 'ordering': ('-id',),
+                'constraints': [
+                    models.UniqueConstraint(fields=('order', 'version'), name='order_terms_version_once'),
+                    models.CheckConstraint(condition=models.Q(('sha256__regex', '^[0-9a-f]{64}$')), name='order_terms_sha256_format'),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['buyer_org', '-id'], name='order_of_buyer'),
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['vendor_org', '-id'], name='order_of_vendor'),
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['placed_at'], name='order_placed'),
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(condition=models.Q(('state', 'settled'), _negated=True), fields=['state', '-id'], name='order_open'),
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(condition=models.Q(('state', 'delivered')), fields=['acceptance_due_at'], name='order_acceptance_due'),
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(condition=models.Q(('state', 'delivery_failed')), fields=['refund_due_at'], name='order_refund_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.UniqueConstraint(fields=('buyer_org', 'client_reference'), name='order_client_reference_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gte', 0), ('amount__lte', 1000000000000000), ('quantity__gte', 1)), name='order_amount'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('terms_sha256__regex', '^[0-9a-f]{64}$')), name='order_terms_sha256'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('buyer_org', models.F('vendor_org')), _negated=True), name='order_not_with_oneself'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['awaiting_funds', 'paid', 'delivering', 'delivered', 'delivery_failed', 'accepted', 'disputed', 'settled', 'cancelled', 'expired', 'refunded'])), name='order_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'delivered'), _negated=True), models.Q(('acceptance_due_at__isnull', False), ('delivered_at__isnull', False)), _connector='OR'), name='order_delivered_has_deadline'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'delivery_failed'), _negated=True), ('refund_due_at__isnull', False), _connector='OR'), name='order_failed_has_deadline'),
-        ),
-        migrations.AddConstraint(
-            model_name='orderterms',
-            constraint=models.UniqueConstraint(fields=('order', 'version'), name='order_terms_version_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='orderterms',
-            constraint=models.CheckConstraint(condition=models.Q(('sha256__regex', '^[0-9a-f]{64}$')), name='order_terms_sha256_format'),
         ),
     ]

@@ -69,6 +69,15 @@ class Migration(migrations.Migration):
                 'verbose_name': 'dispute',
                 'verbose_name_plural': 'disputes',
                 'ordering': ('-id',),
+                'indexes': [
+                    models.Index(fields=['vendor_org_id', '-id'], name='dispute_of_vendor'),
+                    models.Index(condition=models.Q(('state', 'awaiting_answer')), fields=['answer_due_at'], name='dispute_answer_due'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(models.Q(('answer', ''), ('answered_at', None)), models.Q(models.Q(('answer', ''), _negated=True), ('answered_at__isnull', False), models.Q(('state', 'awaiting_answer'), _negated=True)), _connector='OR'), name='dispute_answered_when_said'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('decided_at', None), ('grounds', ''), ('refund_amount', None), ('state__in', ['awaiting_answer', 'awaiting_decision']), ('verdict', '')), models.Q(('decided_at__isnull', False), ('refund_amount__isnull', False), ('state', 'decided'), models.Q(('grounds', ''), _negated=True), models.Q(('verdict', ''), _negated=True)), _connector='OR'), name='dispute_decided_with_grounds'),
+                    models.CheckConstraint(condition=models.Q(('verdict', ''), models.Q(('refund_amount', 0), ('verdict', 'accept')), models.Q(('refund_amount', models.F('amount')), ('verdict', 'refund')), models.Q(('refund_amount__gt', 0), ('refund_amount__lt', models.F('amount')), ('verdict', 'partial')), _connector='OR'), name='dispute_refund_fits_verdict'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -86,35 +95,11 @@ class Migration(migrations.Migration):
                 'verbose_name': 'evidence',
                 'verbose_name_plural': 'evidence',
                 'ordering': ('-id',),
+                'constraints': [
+                    models.UniqueConstraint(fields=('dispute', 'kind'), name='dispute_evidence_once'),
+                    models.CheckConstraint(condition=models.Q(('sha256__regex', '^[0-9a-f]{64}$')), name='dispute_evidence_sha256'),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name='dispute',
-            index=models.Index(fields=['vendor_org_id', '-id'], name='dispute_of_vendor'),
-        ),
-        migrations.AddIndex(
-            model_name='dispute',
-            index=models.Index(condition=models.Q(('state', 'awaiting_answer')), fields=['answer_due_at'], name='dispute_answer_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='dispute',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('answer', ''), ('answered_at', None)), models.Q(models.Q(('answer', ''), _negated=True), ('answered_at__isnull', False), models.Q(('state', 'awaiting_answer'), _negated=True)), _connector='OR'), name='dispute_answered_when_said'),
-        ),
-        migrations.AddConstraint(
-            model_name='dispute',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decided_at', None), ('grounds', ''), ('refund_amount', None), ('state__in', ['awaiting_answer', 'awaiting_decision']), ('verdict', '')), models.Q(('decided_at__isnull', False), ('refund_amount__isnull', False), ('state', 'decided'), models.Q(('grounds', ''), _negated=True), models.Q(('verdict', ''), _negated=True)), _connector='OR'), name='dispute_decided_with_grounds'),
-        ),
-        migrations.AddConstraint(
-            model_name='dispute',
-            constraint=models.CheckConstraint(condition=models.Q(('verdict', ''), models.Q(('refund_amount', 0), ('verdict', 'accept')), models.Q(('refund_amount', models.F('amount')), ('verdict', 'refund')), models.Q(('refund_amount__gt', 0), ('refund_amount__lt', models.F('amount')), ('verdict', 'partial')), _connector='OR'), name='dispute_refund_fits_verdict'),
-        ),
-        migrations.AddConstraint(
-            model_name='disputeevidence',
-            constraint=models.UniqueConstraint(fields=('dispute', 'kind'), name='dispute_evidence_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='disputeevidence',
-            constraint=models.CheckConstraint(condition=models.Q(('sha256__regex', '^[0-9a-f]{64}$')), name='dispute_evidence_sha256'),
         ),
         migrations.RunSQL(GUARD, UNDO),
         only_moves("orders_dispute", "state", MOVES),

@@ -54,6 +54,12 @@ class Migration(migrations.Migration):
                 'verbose_name': 'capture',
                 'verbose_name_plural': 'captures',
                 'ordering': ('-id',),
+                'indexes': [
+                    models.Index(fields=['vendor_org', 'captured_at'], name='capture_of_vendor'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('commission__gte', 0), ('gross', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('net'), '+', models.F('commission')), '+', models.F('vat'))), ('net__gte', 0), ('vat__gte', 0)), name='capture_parts_sum_to_gross'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -74,6 +80,10 @@ class Migration(migrations.Migration):
                 'verbose_name': 'settlement batch',
                 'verbose_name_plural': 'settlement batches',
                 'ordering': ('-id',),
+                'constraints': [
+                    models.UniqueConstraint(fields=('vendor_org', 'currency', 'cutoff'), name='settlement_batch_once'),
+                    models.CheckConstraint(condition=models.Q(('gross', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('net'), '+', models.F('commission')), '+', models.F('vat'))), ('order_count__gt', 0)), name='settlement_batch_sums'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -97,6 +107,12 @@ class Migration(migrations.Migration):
                 'verbose_name': 'payout',
                 'verbose_name_plural': 'payouts',
                 'ordering': ('-id',),
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('state', 'bounced'), _negated=True), fields=('batch',), name='payout_one_alive_per_batch'),
+                    models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='payout_amount_positive'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('bank_account', ''), ('ended_at', None), ('sent_at', None), ('state', 'pending')), models.Q(('ended_at', None), ('hold', ''), ('sent_at__isnull', False), ('state', 'sent'), models.Q(('bank_account', ''), _negated=True)), models.Q(('sent_at__isnull', False), ('state__in', ['confirmed', 'bounced']), ('ended_at__isnull', False), ('hold', ''), models.Q(('bank_account', ''), _negated=True)), _connector='OR'), name='payout_state_tells_the_rest'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'bounced'), models.Q(('bounce_reason', ''), _negated=True)), models.Q(models.Q(('state', 'bounced'), _negated=True), ('bounce_reason', '')), _connector='OR'), name='payout_bounced_with_reason'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -112,37 +128,5 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'batch lines',
                 'ordering': ('-id',),
             },
-        ),
-        migrations.AddIndex(
-            model_name='capture',
-            index=models.Index(fields=['vendor_org', 'captured_at'], name='capture_of_vendor'),
-        ),
-        migrations.AddConstraint(
-            model_name='capture',
-            constraint=models.CheckConstraint(condition=models.Q(('commission__gte', 0), ('gross', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('net'), '+', models.F('commission')), '+', models.F('vat'))), ('net__gte', 0), ('vat__gte', 0)), name='capture_parts_sum_to_gross'),
-        ),
-        migrations.AddConstraint(
-            model_name='settlementbatch',
-            constraint=models.UniqueConstraint(fields=('vendor_org', 'currency', 'cutoff'), name='settlement_batch_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='settlementbatch',
-            constraint=models.CheckConstraint(condition=models.Q(('gross', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('net'), '+', models.F('commission')), '+', models.F('vat'))), ('order_count__gt', 0)), name='settlement_batch_sums'),
-        ),
-        migrations.AddConstraint(
-            model_name='payout',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'bounced'), _negated=True), fields=('batch',), name='payout_one_alive_per_batch'),
-        ),
-        migrations.AddConstraint(
-            model_name='payout',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='payout_amount_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='payout',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('bank_account', ''), ('ended_at', None), ('sent_at', None), ('state', 'pending')), models.Q(('ended_at', None), ('hold', ''), ('sent_at__isnull', False), ('state', 'sent'), models.Q(('bank_account', ''), _negated=True)), models.Q(('sent_at__isnull', False), ('state__in', ['confirmed', 'bounced']), ('ended_at__isnull', False), ('hold', ''), models.Q(('bank_account', ''), _negated=True)), _connector='OR'), name='payout_state_tells_the_rest'),
-        ),
-        migrations.AddConstraint(
-            model_name='payout',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'bounced'), models.Q(('bounce_reason', ''), _negated=True)), models.Q(models.Q(('state', 'bounced'), _negated=True), ('bounce_reason', '')), _connector='OR'), name='payout_bounced_with_reason'),
         ),
     ]
