@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from market.catalog.models import Asset, Offer, Product, Revision
 from market.catalog.states import OfferState, PriceModel, ProductKind, ProductState, RevisionState, RightsBasis, Sector
 from market.kernel import clock
 from market.kernel.actors import SYSTEM, Actor
+from market.kernel.database import insert_together
 from market.ledger import services as ledger
 from market.ledger.models import Account
 from market.ledger.states import AccountKind
@@ -36,8 +38,12 @@ def valid_uscc(seed: int) -> str:
 
 def organization(*capacities: str, name: str = "", **fields: Any) -> Organization:
     """A verified organisation with its accounts open."""
+    return _registered(_organization(*capacities, name=name, **fields))[0]
+
+
+def _organization(*capacities: str, name: str = "", **fields: Any) -> Organization:
     number = next(_counter)
-    made = Organization(
+    return Organization(
         name=name or f"机构 {number}",
         capacities=list(capacities),
         **{
@@ -48,16 +54,27 @@ def organization(*capacities: str, name: str = "", **fields: Any) -> Organizatio
         }
         | fields,
     )
-    accounts.register_organizations(actor=SYSTEM, organizations=[made])
-    ledger.open_accounts(organizations=[made])
-    return made
+
+
+def _registered(*organizations: Organization) -> Sequence[Organization]:
+    accounts.register_organizations(actor=SYSTEM, organizations=organizations)
+    ledger.open_accounts(organizations=organizations)
+    return organizations
 
 
 def member(organization: Organization, role: str) -> Membership:
     """A new user with PASSWORD in this role."""
-    user = User(email=f"{role}{next(_counter)}@example.cn", name=role)
-    user.set_password(PASSWORD)
-    return accounts.add_members(actor=SYSTEM, members=[(user, organization, role)])[0]
+    return _members((organization, role))[0]
+
+
+def _members(*roles: tuple[Organization, str]) -> list[Membership]:
+    """A new user with PASSWORD in each of these roles."""
+    members = []
+    for organization, role in roles:
+        user = User(email=f"{role}{next(_counter)}@example.cn", name=role)
+        user.set_password(PASSWORD)
+        members.append((user, organization, role))
+    return accounts.add_members(actor=SYSTEM, members=members)
 
 
 def actor_of(membership: Membership) -> Actor:
@@ -87,14 +104,16 @@ def product(vendor: Organization, state: str = ProductState.LISTED, **fields: An
         "certificate_number": f"QS-TEST-{number}" if is_listed else None,
         "listed_at": clock.now() if is_listed else None,
     }
-    return Product.objects.create(vendor_org=vendor, state=state, **defaults | fields)
+    made = Product(vendor_org=vendor, state=state, **defaults | fields)
+    insert_together(made)
+    return made
 
 
-def revision(product: Product, files: dict[str, bytes] | None = None) -> Revision:
+def revision(product: Product, files: dict[str, bytes] | None = None, number: int | None = None) -> Revision:
     """A published revision with real files in the asset store."""
-    made = Revision.objects.create(
-        product=product, vendor_org_id=product.vendor_org_id, number=product.revisions.count() + 1
-    )
+    number = number or product.revisions.count() + 1
+    made = Revision(product=product, vendor_org_id=product.vendor_org_id, number=number)
+    assets = []
     for path, content in (files or {"observations.csv": CONTENT}).items():
         asset = Asset(
             revision=made,
@@ -105,9 +124,11 @@ def revision(product: Product, files: dict[str, bytes] | None = None) -> Revisio
             sha256=hashlib.sha256(content).hexdigest(),
         )
         asset.storage_name = storages["assets"].save(f"{product.id}/{made.id}/{asset.id}", ContentFile(content))
-        asset.save(force_insert=True)
-    Revision.objects.filter(id=made.id).update(state=RevisionState.PUBLISHED, published_at=clock.now())
-    made.refresh_from_db()
+        assets.append(asset)
+    insert_together(made)
+    insert_together(assets)
+    made.state, made.published_at = RevisionState.PUBLISHED, clock.now()
+    Revision.objects.filter(id=made.id).update(state=made.state, published_at=made.published_at)
     return made
 
 
@@ -115,9 +136,9 @@ def offer(product: Product, amount: int = 10_000, **fields: Any) -> Offer:
     """An active public offer: one-off for ``amount`` fen, or free when that is 0."""
     model = PriceModel.ONE_OFF if amount else PriceModel.FREE
     defaults = {"licence": "Internal use.", "state": OfferState.ACTIVE, "price_model": model}
-    return Offer.objects.create(
-        product=product, vendor_org_id=product.vendor_org_id, amount=amount, **defaults | fields
-    )
+    made = Offer(product=product, vendor_org_id=product.vendor_org_id, amount=amount, **defaults | fields)
+    insert_together(made)
+    return made
 
 
 def fund(buyer: Organization, amount: int) -> None:
@@ -155,19 +176,22 @@ class Market:
 
 def market(price: int = 10_000, funds: int = 100_000) -> Market:
     """The smallest market in which a trade can run from end to end."""
-    exchange = organization(Capacity.OPERATOR, name="贵阳大数据交易所")
-    vendor = organization(Capacity.VENDOR, name="黔云数据有限公司")
-    buyer = organization(Capacity.BUYER, name="遵义食品有限公司")
-    listed = product(vendor)
-    revision(listed)
-    made = Market(
-        operator=member(exchange, Role.OPERATOR),
-        lister=member(vendor, Role.LISTER),
-        vendor_finance=member(vendor, Role.FINANCE),
-        purchaser=member(buyer, Role.PURCHASER),
-        auditor=member(organization(Capacity.REGULATOR), Role.AUDITOR),
-        offer=offer(listed, price),
+    exchange, vendor, buyer, regulator = _registered(
+        _organization(Capacity.OPERATOR, name="贵阳大数据交易所"),
+        _organization(Capacity.VENDOR, name="黔云数据有限公司"),
+        _organization(Capacity.BUYER, name="遵义食品有限公司"),
+        _organization(Capacity.REGULATOR),
     )
+    listed = product(vendor)
+    revision(listed, number=1)
+    operator, lister, vendor_finance, purchaser, auditor = _members(
+        (exchange, Role.OPERATOR),
+        (vendor, Role.LISTER),
+        (vendor, Role.FINANCE),
+        (buyer, Role.PURCHASER),
+        (regulator, Role.AUDITOR),
+    )
+    made = Market(operator, lister, vendor_finance, purchaser, auditor, offer(listed, price))
     if funds:
         fund(buyer, funds)
     return made
