@@ -151,7 +151,7 @@ def test_a_foreign_name_would_be_found(two_markets):
 
 
 @each_site
-def test_autocomplete_offers_only_what_the_site_lists(two_markets, site):
+def test_autocomplete_offers_only_what_the_site_lists(two_markets, site, bare_pages):
     insider = two_markets.insider(site)
     foreign = {str(key) for keys in two_markets.foreign.values() for key in keys}
     for model in apps.get_models():
