@@ -92,6 +92,8 @@ def child_environment(transactional_db) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "settings.test",
         "QIANSHU_TEST_DATABASE": connection.settings_dict["NAME"],
         "PYTHONUNBUFFERED": "1",
+        # Several, and no more: each imports the whole exchange before it answers.
+        "WEB_CONCURRENCY": "2",
     }
 
 
