@@ -28,10 +28,13 @@ hypothesis.settings.register_profile("deep", deadline=None, stateful_step_count=
 hypothesis.settings.load_profile("qianshu")
 gc.set_threshold(10_000, 20, 20)
 
+LONGEST = ("machine", "journeys", "demo")
+"""Rooms of single tests that take from twenty seconds to two minutes."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first, or one process would play its hundred histories while the others have nothing left to do."""
-    items.sort(key=lambda item: "machine" not in item.path.parts)
+    items.sort(key=lambda item: LONGEST.index(room) if (room := item.path.parent.name) in LONGEST else len(LONGEST))
 
 
 def pytest_collection_finish() -> None:
