@@ -4,7 +4,6 @@ import logging
 import os
 from pathlib import Path
 
-import structlog
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -348,7 +347,7 @@ SPECTACULAR_SETTINGS = {
 # --- Logs -------------------------------------------------------------------------------------------------------------
 
 LOGGING_CONFIG = "settings.logs.configure"
-LOGGING = logs.logging_settings(structlog.processors.JSONRenderer(ensure_ascii=False))
+LOGGING = logs.logging_settings(logs.lines())
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 # One line a request or task, when it ends.
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG

@@ -1,12 +1,16 @@
 """One log for Django, Celery and our own code. Each line carries the request id; JSON, or coloured for a person."""
 
+import contextlib
+import json
 import logging
 import logging.config
 import os
 import re
-from collections.abc import MutableMapping
+import sys
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
+import orjson
 import structlog
 
 SIGNED_LINK = re.compile(r"(/downloads/)[^/?#\s\"']+")
@@ -24,11 +28,39 @@ SHARED = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
-    structlog.stdlib.PositionalArgumentsFormatter(),
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),
     hide_signed_links,
 ]
+
+
+class StandardError:
+    """Where our own loggers write, a whole line at once. Past the standard library, which takes four times as long, and
+    a good order has nothing else to wait for but the database."""
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+
+    def write(self, line: str) -> None:
+        # Whoever read the log has gone, or it is full: what the line is about happens all the same.
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()
+
+    debug = info = warning = error = critical = exception = write
+
+
+def as_json(line: MutableMapping[str, Any], default: Callable[[Any], Any]) -> str:
+    """Any value a logger is given is shown in some way."""
+    try:
+        return orjson.dumps(line, default).decode()
+    except TypeError:  # halves of characters, numbers beyond 64 bits, keys that are no texts
+        return json.dumps(line, default=default)
+
+
+def lines() -> structlog.processors.JSONRenderer:
+    """For a program that reads the log."""
+    return structlog.processors.JSONRenderer(serializer=as_json)
 
 
 def console(colors: bool) -> structlog.dev.ConsoleRenderer:
@@ -37,9 +69,6 @@ def console(colors: bool) -> structlog.dev.ConsoleRenderer:
 
 
 def logging_settings(renderer) -> dict:
-    processors = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
-    if isinstance(renderer, structlog.processors.JSONRenderer):
-        processors.append(structlog.processors.format_exc_info)
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -47,7 +76,7 @@ def logging_settings(renderer) -> dict:
             "line": {
                 "()": structlog.stdlib.ProcessorFormatter,
                 "foreign_pre_chain": SHARED,
-                "processors": [*processors, renderer],
+                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_ending(renderer)],
             },
         },
         "handlers": {"standard_error": {"class": "logging.StreamHandler", "formatter": "line"}},
@@ -67,16 +96,22 @@ def logging_settings(renderer) -> dict:
     }
 
 
+def processors(renderer) -> list:
+    """What is done to each line of our own loggers, one after the other."""
+    return [*SHARED, *_ending(renderer)]
+
+
+def _ending(renderer) -> list:
+    told = [structlog.processors.format_exc_info] if isinstance(renderer, structlog.processors.JSONRenderer) else []
+    return [*told, renderer]
+
+
 def configure(settings: dict) -> None:
     """Django calls this as LOGGING_CONFIG; the Celery worker through settings/celery.py."""
     logging.config.dictConfig(settings)
     structlog.configure(
-        processors=[
-            *SHARED[:1],
-            structlog.stdlib.filter_by_level,
-            *SHARED[1:],
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=processors(settings["formatters"]["line"]["processors"][-1]),
+        wrapper_class=structlog.make_filtering_bound_logger(settings["root"]["level"]),
+        logger_factory=StandardError,
         cache_logger_on_first_use=True,
     )

@@ -29,7 +29,7 @@ QUIET_SECONDS = 3.0
 """After a failure nobody in this process tries the broker for so long: one request waits for its timeout, not all."""
 
 _quiet_until = 0.0
-_waiting: collections.deque[bytes] = collections.deque()
+_waiting: collections.deque[tuple[str, dict[str, Any]]] = collections.deque()
 _sending = threading.Lock()
 _more = threading.Event()
 
@@ -43,7 +43,7 @@ def hint(job_ids: Iterable[uuid.UUID]) -> None:
     if time.monotonic() < _quiet_until:
         return
     context = get_contextvars()
-    _waiting.extend(_message(str(job_id), context) for job_id in job_ids)
+    _waiting.extend((str(job_id), context) for job_id in job_ids)
     if not settings.OUTBOX_GATHER_MS:
         _send()
     elif not _more.is_set():
@@ -67,7 +67,7 @@ def _send() -> None:
     """Send what waits, in one command. Whoever comes while another sends leaves it to that one."""
     while _waiting and _sending.acquire(blocking=False):
         try:
-            messages = [_waiting.popleft() for _number in range(len(_waiting))]
+            messages = [_message(*_waiting.popleft()) for _number in range(len(_waiting))]
             _broker().lpush(current_app.conf.task_default_queue, *messages)
         except Exception as error:  # the act is committed: whatever the broker answers, its request must succeed
             _be_quiet(error)
@@ -112,16 +112,30 @@ def _message(job_id: str, context: dict[str, Any]) -> bytes:
     Celery's own way to it takes longer than the whole act that the hint is about. ``context`` lets the worker's log
     carry the request's id, as django-structlog does.
     """
-    task_id = str(uuid.uuid4())
-    body = orjson.dumps([[job_id], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}])
+    body = _BODY % job_id.encode()
+    # A job's message may be repeated, so each has a name of its own.
+    return _envelope(os.getpid(), current_app.conf.task_default_queue) % {
+        b"body": base64.b64encode(body),
+        b"job": job_id.encode(),
+        b"task": str(uuid.uuid4()).encode(),
+        b"context": orjson.dumps(context, str),
+    }
+
+
+_BODY = b'[["%s"], {}, {"callbacks": null, "errbacks": null, "chain": null, "chord": null}]'
+
+
+@functools.cache
+def _envelope(process: int, queue: str) -> bytes:
+    """What all messages of a process have in common, with places for what they have not."""
     message = {
-        "body": base64.b64encode(body).decode(),
+        "body": "%(body)s",
         "content-encoding": "utf-8",
         "content-type": "application/json",
         "headers": {
             "lang": "py",
             "task": PERFORM_TASK,
-            "id": task_id,
+            "id": "%(task)s",
             "shadow": None,
             "eta": None,
             "expires": None,
@@ -129,30 +143,25 @@ def _message(job_id: str, context: dict[str, Any]) -> bytes:
             "group_index": None,
             "retries": 0,
             "timelimit": [None, None],
-            "root_id": task_id,
+            "root_id": "%(task)s",
             "parent_id": None,
-            "argsrepr": f"['{job_id}']",
+            "argsrepr": "['%(job)s']",
             "kwargsrepr": "{}",
-            "origin": _origin(os.getpid()),
+            "origin": f"gen{process}@{socket.gethostname()}",
             "ignore_result": True,
             "replaced_task_nesting": 0,
             "stamped_headers": None,
             "stamps": {},
-            "__django_structlog__": context,
+            "__django_structlog__": "CONTEXT",
         },
         "properties": {
-            "correlation_id": task_id,
+            "correlation_id": "%(task)s",
             "reply_to": "",
             "delivery_mode": 2,
-            "delivery_info": {"exchange": "", "routing_key": current_app.conf.task_default_queue},
+            "delivery_info": {"exchange": "", "routing_key": queue},
             "priority": 0,
             "body_encoding": "base64",
-            "delivery_tag": str(uuid.uuid4()),
+            "delivery_tag": "%(task)s",
         },
     }
-    return orjson.dumps(message, str)
-
-
-@functools.cache
-def _origin(process: int) -> str:
-    return f"gen{process}@{socket.gethostname()}"
+    return orjson.dumps(message).replace(b'"CONTEXT"', b"%(context)s")

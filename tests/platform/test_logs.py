@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 
 import pytest
 import structlog
@@ -10,33 +11,32 @@ from settings import logs
 
 
 @pytest.fixture
-def lines():
-    """What production would write while the test runs."""
-    formatter = logs.logging_settings(structlog.processors.JSONRenderer())["formatters"]["line"]
-    written = []
-
-    class Handler(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            written.append(json.loads(self.format(record)))
-
-    handler = Handler()
+def lines(capsys):
+    """What production has written since it was last asked: our loggers in its way, and a handler of its own."""
+    formatter = logs.logging_settings(logs.lines())["formatters"]["line"]
+    handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=formatter["foreign_pre_chain"], processors=formatter["processors"]
         )
     )
-    root = logging.getLogger()
-    root.addHandler(handler)
-    yield written
-    root.removeHandler(handler)
+    logging.getLogger().addHandler(handler)
+    # Loggers that have been used keep this list.
+    processors = structlog.get_config()["processors"]
+    before = [*processors]
+    processors[:] = logs.processors(logs.lines())
+    yield lambda: [json.loads(line) for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
+    processors[:] = before
+    logging.getLogger().removeHandler(handler)
 
 
 def test_a_request_is_logged_once_with_the_id_sent_back_and_no_secret(client, lines):
     answer = client.get("/nowhere?signature=secret", headers={"x-request-id": "chosen by the client"})
-    line = next(line for line in lines if line["event"] == "request_finished")
+    written = lines()
+    (line,) = [line for line in written if line["event"] == "request_finished"]
     assert line["request_id"] == answer["X-Request-ID"] != "chosen by the client"
     assert line["request"] == "GET /nowhere"
-    assert "secret" not in json.dumps(lines)
+    assert "secret" not in json.dumps(written)
     assert line["level"] == "warning" and line["code"] == 404 and line["timestamp"].endswith("Z")
 
 
@@ -46,6 +46,21 @@ def test_the_standard_library_logs_the_same_way(lines):
             raise ValueError("不行")
         except ValueError:
             logging.getLogger("django.db").exception("failed for %s", "order")
-    assert lines[0]["event"] == "failed for order"
-    assert lines[0]["request_id"] == "r-1"
-    assert "ValueError: 不行" in lines[0]["exception"]
+    (line,) = lines()
+    assert line["event"] == "failed for order"
+    assert line["request_id"] == "r-1"
+    assert "ValueError: 不行" in line["exception"]
+
+
+def test_whatever_a_line_is_given_it_is_written(lines):
+    log = structlog.get_logger("market.somewhere")
+    log.info("odd", half="\ud800", beyond=2**70, kind=ValueError, name="市")
+    log.debug("not asked for")
+    try:
+        raise ValueError("不行")
+    except ValueError:
+        log.exception("failed", link="/downloads/secret/1")
+    odd, failed = lines()
+    assert (odd["half"], odd["beyond"], odd["name"]) == ("\ud800", 2**70, "市")
+    assert (failed["logger"], failed["level"], failed["link"]) == ("market.somewhere", "error", "/downloads/[link]/1")
+    assert "ValueError: 不行" in failed["exception"]
