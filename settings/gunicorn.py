@@ -4,7 +4,17 @@ import os
 from pathlib import Path
 
 from django.conf import settings
+from gunicorn.glogging import Logger
 
+
+class Log(Logger):
+    """gunicorn's own, but for requests: their log is settings/middleware.py's."""
+
+    def access(self, *_request: object) -> None:
+        """Nothing."""
+
+
+logger_class = Log
 bind = os.environ.get("WEB_BIND") or "127.0.0.1:8000"
 worker_class = "gthread"
 # Python runs one thread of a process at a time; while one waits for PostgreSQL another has the core.
@@ -20,6 +30,4 @@ max_requests_jitter = 2_000
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
 # Nobody steers a running server through a file in somebody's home.
 control_socket_disable = True
-# The request log is settings/middleware.py's.
-accesslog = None
 logconfig_dict = settings.LOGGING

@@ -1,5 +1,5 @@
 -- The versions of the rows that orderable.sql reads for an offer: PostgreSQL marks a row with the transaction that wrote it
--- (xmin). What is approved for a purpose is not among them. Parameter: offer.
+-- (xmin). What is approved for a purpose is not among them. The offer is ask.offer.
 SELECT concat_ws(' ', offer.xmin, product.xmin, vendor.xmin, revision.id, revision.xmin)
 FROM catalog_offer AS offer
 JOIN catalog_product AS product ON product.id = offer.product_id
@@ -10,4 +10,4 @@ LEFT JOIN LATERAL (
      WHERE published.product_id = product.id AND published.state = 'published'
      ORDER BY published.number DESC LIMIT 1
 ) AS revision ON true
-WHERE offer.id = %(offer)s::uuid
+WHERE offer.id = ask.offer

@@ -6,7 +6,7 @@ import functools
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import orjson
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, OperationalError, connection, models, transaction
@@ -14,6 +14,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models.sql import InsertQuery
 from psycopg import errors
 
+from market.kernel.conditions import Condition
 from market.kernel.direct import text_answer
 from market.kernel.encryption import EncryptedField
 from market.kernel.errors import NotFound
@@ -120,21 +121,6 @@ def _beginning(
     return fixed, made, [(field.name, field.attname) for field in fields if field.is_relation]
 
 
-class Condition(NamedTuple):
-    """What must hold for a statement to act: SQL that is true then, and the texts for its ``%s``."""
-
-    sql: str
-    parameters: list[str]
-
-    def __and__(self, other: "Condition") -> "Condition":
-        return Condition(f"({self.sql}) AND ({other.sql})", [*self.parameters, *other.parameters])
-
-
-def unlocked(lock: int) -> Condition:
-    """That no other transaction has the advisory lock of that key; the statement's own transaction has it then."""
-    return Condition("pg_try_advisory_xact_lock(%s)", [str(lock)])
-
-
 def insert_together(*rows: models.Model | Iterable[models.Model] | None, given: Condition | None = None) -> bool:
     """Insert rows of any models in ONE statement: one round trip for a whole business act, or for a thousand.
 
@@ -176,7 +162,7 @@ def _as_documents(
     otherwise than it is here (encrypted)."""
     if any(map(_has_values_stored_otherwise, by_model)):
         return None
-    parameters = [] if given is None else [*given.parameters]
+    parameters = [] if given is None else [given.parameter]
     for model, instances in by_model.items():
         columns = _columns(model)
         # A column left out is null to PostgreSQL. Past the descriptors: of a new row no column is deferred.
@@ -188,7 +174,7 @@ def _as_documents(
             parameters.append(orjson.dumps(documents, _bytes_as_text).decode())
         except TypeError:
             return None
-    return _statement(tuple(by_model), given and given.sql), parameters
+    return _statement(tuple(by_model), given and given.question), parameters
 
 
 @functools.cache
@@ -217,12 +203,12 @@ def _statement(of: tuple[type[models.Model], ...], given: str | None) -> str:
 def _joined(parts: list[str], given: str | None) -> str:
     if not given:
         return f"WITH {', '.join(parts)} SELECT 'true'"
-    asked = f"given AS MATERIALIZED (SELECT {given} AS holds)"
+    asked = f"given AS MATERIALIZED ({given})"
     return f"WITH {', '.join([asked, *parts])} SELECT holds::text FROM given"  # noqa: S608 (as above)
 
 
 def _holds(cursor: CursorWrapper, given: Condition) -> bool:
-    cursor.execute(f"SELECT {given.sql}", given.parameters)
+    cursor.execute(given.question, [given.parameter])
     return bool(cursor.fetchone()[0])
 
 

@@ -8,7 +8,8 @@ from django.test.utils import CaptureQueriesContext
 from accounts.errors import AlreadyRegistered
 from market.audit.models import AuditEvent
 from market.kernel import clock
-from market.kernel.database import insert_together, unlocked
+from market.kernel.conditions import unlocked
+from market.kernel.database import insert_together
 from market.kernel.identifiers import uuid7
 from market.ledger.states import AccountKind
 from market.outbox.models import Job

@@ -18,7 +18,7 @@ from accounts.models import ApiToken
 from accounts.states import Scope
 from market.api.idempotency import ReplyRecorder, fingerprint, is_key, lock_key
 from market.api.parsers import parse_json
-from market.kernel.database import unlocked
+from market.kernel.conditions import unlocked
 from market.kernel.errors import BusinessError
 from market.orders.api.serializers import plain_wish, rendered
 from market.orders.models import Order

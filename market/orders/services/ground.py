@@ -15,8 +15,8 @@ from accounts.selectors import TOKEN, TOKEN_VERSION, token_of
 from market.catalog.models import Offer
 from market.catalog.selectors import OFFER_VERSION, ORDERABLE, offer_of
 from market.kernel import clock
-from market.kernel.database import Condition
-from market.kernel.documents import copied, document, loaded, positional, statement
+from market.kernel.conditions import Condition
+from market.kernel.documents import copied, document, loaded, statement
 from market.kernel.errors import NotFound
 from market.kernel.memory import Memory
 from market.kernel.money import CURRENCY
@@ -29,9 +29,10 @@ _GROUND = (
     .replace("{orderable}", ORDERABLE.replace("%(buyer)s", _BUYER))
 )
 _UNCHANGED = statement(Path(__file__).with_name("unchanged.sql")).replace("{offer_version}", OFFER_VERSION)
-_BUYER_VERSION = "SELECT buyer.xmin::text FROM accounts_organization AS buyer WHERE buyer.id = %(buyer)s::uuid"
+_BUYER_VERSION = "SELECT buyer.xmin::text FROM accounts_organization AS buyer WHERE buyer.id = ask.buyer"
 _UNCHANGED_BY_TOKEN = _UNCHANGED.replace("{asker_version}", TOKEN_VERSION)
 _UNCHANGED_BY_BUYER = _UNCHANGED.replace("{asker_version}", _BUYER_VERSION)
+_ASK = "buyer uuid, prefix text, asker_version text, offer uuid, offer_version text"
 
 Asker = str | uuid.UUID
 """Who asks for an order: the prefix of a token, or the organisation that buys."""
@@ -136,14 +137,14 @@ def kept_ground(wish: Wish, asker: Asker) -> Ground | None:
     known, offer = _askers.get(asker), _offers.get(wish.offer_id)
     if known is None or offer is None:
         return None
-    asks = {"buyer": known.buyer.id, "prefix": asker, "asker_version": known.version}
-    asks |= {"offer": offer.id, "offer_version": offer.version}
+    ask = {"buyer": known.buyer.id, "prefix": asker, "asker_version": known.version}
+    ask |= {"offer": offer.id, "offer_version": offer.version}
     unchanged = _UNCHANGED_BY_TOKEN if known.token else _UNCHANGED_BY_BUYER
     return dataclasses.replace(
         known,
         buyer=copied(known.buyer),  # ``payer`` writes on it, and other threads have it too
         offers={wish.stands_on: offer},
-        unchanged=Condition(*positional(unchanged, asks)),
+        unchanged=Condition(unchanged, _ASK, [ask]),
     )
 
 

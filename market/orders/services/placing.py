@@ -21,8 +21,10 @@ from market.catalog.models import Offer
 from market.catalog.selectors import require_orderable
 from market.kernel import clock
 from market.kernel.actors import Actor
-from market.kernel.database import Condition, insert_together, is_deadlock, new_row, violated_constraint
+from market.kernel.conditions import Condition
+from market.kernel.database import insert_together, is_deadlock, new_row, violated_constraint
 from market.kernel.errors import BusinessError, Contended, Forbidden, InvalidInput, NotFound
+from market.kernel.gathering import Gathering
 from market.kernel.identifiers import short_code, uuid7
 from market.kernel.money import MAX_AMOUNT
 from market.ledger.services import posting
@@ -40,6 +42,8 @@ from market.outbox.services import announce
 MAX_QUANTITY = 1_000_000
 MAX_PURPOSE = 1000
 MAX_REFERENCE = 64
+
+GATHERING = Gathering()
 
 
 def place(
@@ -104,9 +108,10 @@ def _placed_on_kept_ground(actor: Actor, wish: Wish, also_insert: AlsoInsert) ->
 
 
 def place_at_once(
-    *, actor: Actor, ground: Ground, wish: Wish, given: Condition | None, also_insert: AlsoInsert
+    *, actor: Actor, ground: Ground, wish: Wish, given: Condition, also_insert: AlsoInsert
 ) -> Order | None:
-    """``place`` for a buyer without spending limits who need not wait, on ground read before, in ONE statement.
+    """``place`` for a buyer without spending limits who need not wait, on ground read before, in ONE statement, which
+    several threads may share.
 
     None, and nothing changed, when ``given`` does not hold. Raises as ``place`` does.
     """
@@ -114,10 +119,14 @@ def place_at_once(
     require_valid(wish)
     draft = agree(actor, ground, wish, clock.now())
     rows = draft.rows(actor)
-    # Outside any transaction the statement is its own, committed when it answers.
-    alone = transaction.atomic() if connection.in_atomic_block else contextlib.nullcontext()
-    with refusals_named(), alone:
-        if not insert_together(also_insert(draft.order) if also_insert else None, *rows, given=given):
+    everything = [also_insert(draft.order), *rows] if also_insert else rows
+    with refusals_named():
+        if connection.in_atomic_block:
+            with transaction.atomic():
+                is_placed = insert_together(everything, given=given)
+        else:
+            is_placed = GATHERING.insert(everything, given)
+        if not is_placed:
             return None
         announce(rows)
     return draft.order
