@@ -33,8 +33,11 @@ def taken(key: str) -> Iterator[None]:
         mine = job(key)
         with other.cursor() as cursor:
             cursor.execute(
-                "INSERT INTO outbox_job"
-                " (id, kind, key, subject_id, state, due_at, attempts, fence, last_error, created_at) VALUES (%s, 'k', %s, %s, 'pending', now(), 0, 0, '', now())",
+                """
+                INSERT INTO outbox_job
+                       (id, kind, key, subject_id, state, due_at, attempts, fence, last_error, created_at)
+                VALUES (%s, 'k', %s, %s, 'pending', now(), 0, 0, '', now())
+                """,
                 [mine.id, key, mine.subject_id],
             )
         yield
