@@ -7,7 +7,6 @@ itself asks it (``psycopg.pq`` is its public door to libpq).
 
 import functools
 import hashlib
-import select
 import weakref
 from collections.abc import Sequence
 
@@ -32,19 +31,10 @@ def text_answer(sql: str, parameters: Sequence[str | None]) -> str | None:
             cursor.execute(sql, parameters)
             return cursor.fetchone()[0]
     database.ensure_connection()
-    if _has_news(database.connection):
-        database.close_if_health_check_failed()
-        database.ensure_connection()
+    database.close_if_health_check_failed()
+    database.ensure_connection()
     with database.wrap_database_errors:
         return _ask(database, sql, [None if value is None else value.encode() for value in parameters])
-
-
-def _has_news(connection: Connection) -> bool:
-    """Whether something has come over an idle connection, as it does when the server ends it. Only then is it asked
-    whether it still works (``CONN_HEALTH_CHECKS``), which costs a round trip."""
-    socket = select.poll()
-    socket.register(connection.pgconn.socket, select.POLLIN)
-    return bool(socket.poll(0))
 
 
 def _ask(database: BaseDatabaseWrapper, sql: str, parameters: list[bytes | None]) -> str | None:

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import sys
 
 import pytest
 import structlog
@@ -10,24 +9,40 @@ import structlog
 from settings import logs
 
 
+class Collector(logging.Handler):
+    """Keeps what production would write for the standard library's loggers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[str] = []
+        formatter = logs.logging_settings(logs.lines())["formatters"]["line"]
+        self.setFormatter(
+            structlog.stdlib.ProcessorFormatter(
+                foreign_pre_chain=formatter["foreign_pre_chain"], processors=formatter["processors"]
+            )
+        )
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.written.append(self.format(record))
+
+
 @pytest.fixture
 def lines(capsys):
-    """What production has written since it was last asked: our loggers in its way, and a handler of its own."""
-    formatter = logs.logging_settings(logs.lines())["formatters"]["line"]
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=formatter["foreign_pre_chain"], processors=formatter["processors"]
-        )
-    )
-    logging.getLogger().addHandler(handler)
+    """What production has written since it was last asked."""
+    collector = Collector()
+    logging.getLogger().addHandler(collector)
     # Loggers that have been used keep this list.
     processors = structlog.get_config()["processors"]
     before = [*processors]
     processors[:] = logs.processors(logs.lines())
-    yield lambda: [json.loads(line) for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
+
+    def read() -> list[dict]:
+        ours = [line for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
+        return [json.loads(line) for line in [*ours, *collector.written]]
+
+    yield read
     processors[:] = before
-    logging.getLogger().removeHandler(handler)
+    logging.getLogger().removeHandler(collector)
 
 
 def test_a_request_is_logged_once_with_the_id_sent_back_and_no_secret(client, lines):
