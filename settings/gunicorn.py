@@ -17,8 +17,8 @@ class Log(Logger):
 logger_class = Log
 bind = os.environ.get("WEB_BIND") or "127.0.0.1:8000"
 worker_class = "gthread"
-# Python runs one thread of a process at a time. Orders that meet in one process go to the database together, so not more
-# processes than cores; and not one alone, for somebody has to answer while it is replaced.
+# Python runs one thread of a process at a time. Orders that meet in one process go to the database together, so not
+# more processes than cores; and not one alone, for somebody has to answer while it is replaced.
 workers = int(os.environ.get("WEB_CONCURRENCY") or max(2, os.cpu_count() or 1))
 # Each thread keeps a database connection: workers * threads, and the Celery workers', must fit max_connections.
 threads = 8

@@ -106,11 +106,16 @@ def _ending(renderer) -> list:
     return [*told, renderer]
 
 
+_processors: list = []
+"""Always the same list: a logger that has been used keeps it, whatever is configured later."""
+
+
 def configure(settings: dict) -> None:
     """Django calls this as LOGGING_CONFIG; the Celery worker through settings/celery.py."""
     logging.config.dictConfig(settings)
+    _processors[:] = processors(settings["formatters"]["line"]["processors"][-1])
     structlog.configure(
-        processors=processors(settings["formatters"]["line"]["processors"][-1]),
+        processors=_processors,
         wrapper_class=structlog.make_filtering_bound_logger(settings["root"]["level"]),
         logger_factory=StandardError,
         cache_logger_on_first_use=True,

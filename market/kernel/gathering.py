@@ -10,6 +10,7 @@ import threading
 from collections.abc import Sequence
 
 from django.db import Error, models
+from psycopg import errors
 
 from market.kernel.conditions import Condition
 from market.kernel.database import insert_together
@@ -17,20 +18,21 @@ from market.kernel.database import insert_together
 MOST = 16
 """Acts in one statement."""
 
-PATIENCE = "set_config('lock_timeout', '50ms', true) IS NOT NULL"
-"""An act whose account somebody else has locked does not keep the others for longer: then each goes alone."""
+PATIENCE = "50ms"
+"""An act whose account somebody else has locked keeps the others for so long at most: then it goes alone."""
 
 
 @dataclasses.dataclass(slots=True)
 class _Act:
     rows: Sequence[models.Model]
     given: Condition
-    is_done: bool = False
+    is_done: bool | None = None
     leads: bool = False
     turn: threading.Lock = dataclasses.field(default_factory=threading.Lock)
 
-    def alone(self) -> bool:
-        return insert_together(self.rows, given=self.given)
+    def conclude(self) -> bool:
+        """Whether it was done with the others; if that is open, do it now, alone."""
+        return insert_together(self.rows, given=self.given) if self.is_done is None else self.is_done
 
 
 class Gathering:
@@ -57,17 +59,15 @@ class Gathering:
         if not self._leads(act):
             act.turn.acquire()  # released by whoever takes it along, or lets it lead
             if not act.leads:
-                return act.is_done or act.alone()
+                return act.conclude()
         company = self._company_of(act)
         try:
-            if not company:
-                return act.alone()
             _go_together([act, *company])
         finally:
             self._hand_over()
             for each in company:
                 each.turn.release()
-        return act.is_done or act.alone()
+        return act.conclude()
 
     def _leads(self, act: _Act) -> bool:
         with self._meeting:
@@ -94,13 +94,18 @@ class Gathering:
 
 
 def _go_together(acts: Sequence[_Act]) -> None:
+    """Leaves ``is_done`` open where each has to go alone. Raises what one who has no company is refused with."""
     first = acts[0].given
     asks = [ask for act in acts for ask in act.given.asks]
+    patient = f"set_config('lock_timeout', '{PATIENCE}', true) IS NOT NULL"
     try:
         done = insert_together(
-            *(act.rows for act in acts), given=Condition(f"{PATIENCE} AND ({first.sql})", first.columns, asks)
+            *(act.rows for act in acts), given=Condition(f"{patient} AND ({first.sql})", first.columns, asks)
         )
-    except Error:  # one of them is refused, or all: each will be told when it goes alone
-        done = False
-    for act in acts:
-        act.is_done = done
+    except Error as error:
+        if len(acts) == 1 and not isinstance(error.__cause__, errors.LockNotAvailable):
+            raise
+        return
+    if done or len(acts) == 1:
+        for act in acts:
+            act.is_done = done

@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from accounts.models import ApiToken, Membership
 from accounts.states import Role
 from market.audit.models import AuditEvent
-from market.kernel import clock
+from market.kernel import clock, gathering
 from market.ledger.models import Account
 from market.ledger.states import AccountKind
 from market.orders.models import Order, OrderTerms
@@ -54,8 +54,14 @@ def locked(buyer: Buyer) -> Iterator[None]:
         other.close()
 
 
-def behind(first: Buyer, requests: list[Callable]) -> list:
-    """The answers to requests that all come while an order of ``first`` waits for its wallet."""
+@pytest.fixture
+def behind(monkeypatch) -> Callable[[Buyer, list[Callable]], list]:
+    """Gives the answers to requests that all come while an order of the first buyer waits for its wallet."""
+    monkeypatch.setattr(gathering, "PATIENCE", "20s")
+    return _behind
+
+
+def _behind(first: Buyer, requests: list[Callable]) -> list:
     with locked(first):
         leading, running = InBackground(first.order), []
         until(lambda: blocked_backends() == 1)
@@ -66,7 +72,7 @@ def behind(first: Buyer, requests: list[Callable]) -> list:
     return [each.wait() for each in running]
 
 
-def test_they_are_one_transaction_and_each_has_its_own_answer_evidence_and_terms():
+def test_they_are_one_transaction_and_each_has_its_own_answer_evidence_and_terms(behind):
     market = factories.market(price=PRICE)
     buyers = [Buyer(market) for _number in range(5)]
     answers = behind(buyers[0], [buyer.order for buyer in buyers[1:]])
@@ -84,7 +90,7 @@ def test_they_are_one_transaction_and_each_has_its_own_answer_evidence_and_terms
         assert factories.balance(buyer.organization, AccountKind.WALLET) == 8 * PRICE
 
 
-def test_what_is_wrong_with_one_is_told_to_that_one_and_the_others_are_placed():
+def test_what_is_wrong_with_one_is_told_to_that_one_and_the_others_are_placed(behind):
     market = factories.market(price=PRICE)
     first, good, poor, barred, twice, other = (Buyer(market, 1 if number == 2 else 10) for number in range(6))
     ApiToken.objects.filter(membership=barred.member).update(revoked_at=clock.now())
@@ -116,15 +122,9 @@ def test_what_is_wrong_with_one_is_told_to_that_one_and_the_others_are_placed():
 
 def test_an_order_whose_wallet_is_locked_holds_up_nobody_else():
     market = factories.market(price=PRICE)
-    first, held, other = Buyer(market), Buyer(market), Buyer(market)
+    held, other = Buyer(market), Buyer(market)
     with locked(held):
-        with locked(first):
-            leading = InBackground(first.order)
-            until(lambda: blocked_backends() == 1)
-            waiting = InBackground(held.order)
-            until(lambda: len(placing.GATHERING) == 1)
-            going = InBackground(other.order)
-            until(lambda: len(placing.GATHERING) == 2)
-        assert leading.wait().status_code == going.wait().status_code == 201
+        waiting = InBackground(held.order)
         until(lambda: blocked_backends() == 1)
+        assert [other.order().status_code for _order in range(3)] == [201, 201, 201]
     assert waiting.wait().status_code == 201

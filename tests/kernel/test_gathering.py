@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from market.kernel import gathering
 from market.kernel.conditions import Condition, unlocked
 from market.kernel.gathering import Gathering
 from market.kernel.identifiers import uuid7
@@ -18,6 +19,12 @@ FAILS = Condition("ask.holds", "holds boolean", [{"holds": False}])
 UNKNOWN = Condition("ask.holds", "holds boolean", [{"holds": None}])
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def patience(monkeypatch):
+    """A statement that is held up waits until the test goes on."""
+    monkeypatch.setattr(gathering, "PATIENCE", "20s")
 
 
 def job(key: str) -> Job:
@@ -53,15 +60,16 @@ def until(is_so) -> None:
         time.sleep(0.01)
 
 
-def behind_a_statement(acts: list[tuple[list[Job], Condition]]) -> list[InBackground]:
+def behind_a_statement(acts: list[tuple[list[Job], Condition]], meanwhile=lambda: None) -> list[InBackground]:
     """Let these acts wait, in this order, behind a statement that is held up; then let all go on."""
-    gathering, waiting = Gathering(), []
+    meeting, waiting = Gathering(), []
     with taken("first"):
-        first = InBackground(lambda: gathering.insert([job("first")], HOLDS))
+        first = InBackground(lambda: meeting.insert([job("first")], HOLDS))
         until(lambda: blocked_backends() == 1)
         for number, (rows, given) in enumerate(acts, start=1):
-            waiting.append(InBackground(lambda rows=rows, given=given: gathering.insert(rows, given)))
-            until(lambda number=number: len(gathering) == number)
+            waiting.append(InBackground(lambda rows=rows, given=given: meeting.insert(rows, given)))
+            until(lambda number=number: len(meeting) == number)
+        meanwhile()
     assert first.wait() is True
     return waiting
 
@@ -73,7 +81,7 @@ def written() -> dict[str, str]:
         return dict(cursor.fetchall())
 
 
-def test_those_who_wait_go_as_one():
+def test_those_who_wait_go_as_one(patience):
     acts = behind_a_statement([([job(key)], HOLDS) for key in "abc"])
     assert [act.wait() for act in acts] == [True, True, True]
     found = written()
@@ -86,7 +94,7 @@ def test_nobody_waits_for_company():
 
 
 @pytest.mark.parametrize("turn", [0, 1, 2], ids=["leads", "is taken along", "comes last"])
-def test_what_is_refused_is_told_to_the_one_whom_it_concerns(turn):
+def test_what_is_refused_is_told_to_the_one_whom_it_concerns(turn, patience):
     Job.objects.bulk_create([job("there already")])
     keys = ["a", "b"]
     keys.insert(turn, "there already")
@@ -98,7 +106,7 @@ def test_what_is_refused_is_told_to_the_one_whom_it_concerns(turn):
 
 @pytest.mark.parametrize("broken", [FAILS, UNKNOWN], ids=["false", "unknown"])
 @pytest.mark.parametrize("turn", [0, 1, 2], ids=["leads", "is taken along", "comes last"])
-def test_a_condition_that_does_not_hold_concerns_one_act(turn, broken):
+def test_a_condition_that_does_not_hold_concerns_one_act(turn, broken, patience):
     acts = [([job("a")], HOLDS), ([job("b")], HOLDS)]
     acts.insert(turn, ([job("c")], broken))
     answers = [act.wait() for act in behind_a_statement(acts)]
@@ -107,23 +115,38 @@ def test_a_condition_that_does_not_hold_concerns_one_act(turn, broken):
     assert written().keys() == {"first", "a", "b"}
 
 
-def test_acts_that_ask_different_questions_go_apart():
+def test_acts_that_ask_different_questions_go_apart(patience):
     acts = behind_a_statement([([job("a")], HOLDS), ([job("b")], unlocked(7)), ([job("c")], HOLDS)])
     assert [act.wait() for act in acts] == [True, True, True]
     found = written()
     assert found["a"] == found["c"] != found["b"]
 
 
-def test_who_is_held_up_does_not_hold_up_the_others():
+def test_who_is_held_up_does_not_hold_up_those_with_whom_it_came(patience, monkeypatch):
+    def ordinary() -> None:
+        monkeypatch.setattr(gathering, "PATIENCE", "50ms")
+
     with taken("held"):
-        *others, held = behind_a_statement([([job(key)], HOLDS) for key in ("a", "b", "held")])
+        *others, held = behind_a_statement([([job(key)], HOLDS) for key in ("a", "b", "held")], meanwhile=ordinary)
         assert [act.wait() for act in others] == [True, True]
         until(lambda: blocked_backends() == 1)
     assert held.wait() is True
     assert written().keys() == {"first", "a", "b", "held"}
 
 
-def test_what_was_written_is_known_as_written():
+def test_who_is_held_up_alone_does_not_hold_up_those_who_come_later():
+    meeting = Gathering()
+    with taken("held"):
+        held = InBackground(lambda: meeting.insert([job("held")], HOLDS))
+        until(lambda: blocked_backends() == 1)
+        assert meeting.insert([job("a")], HOLDS) is True
+        assert meeting.insert([job("b")], FAILS) is False
+        assert written().keys() == {"a"}
+    assert held.wait() is True
+    assert written().keys() == {"a", "held"}
+
+
+def test_what_was_written_is_known_as_written(patience):
     rows = [[job("a")], [job("b")]]
     for act in behind_a_statement([(each, HOLDS) for each in rows]):
         act.wait()
