@@ -25,8 +25,8 @@ threads = 8
 timeout = 60
 graceful_timeout = 30
 # A process is replaced now and then, not all at the same moment.
-max_requests = 20_000
-max_requests_jitter = 2_000
+max_requests = 100_000
+max_requests_jitter = 10_000
 # The heartbeat file must not wait for a disk.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
 # Nobody steers a running server through a file in somebody's home.
