@@ -17,7 +17,7 @@ from market.orders.models import Order, OrderTerms
 from market.orders.services import placing
 from tests import factories
 from tests.concurrency.together import InBackground, blocked_backends
-from tests.kernel.test_gathering import until
+from tests.conftest import wait_until
 from tests.orders.trades import post, wish
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -64,10 +64,10 @@ def behind(monkeypatch) -> Callable[[Buyer, list[Callable]], list]:
 def _behind(first: Buyer, requests: list[Callable]) -> list:
     with locked(first):
         leading, running = InBackground(first.order), []
-        until(lambda: blocked_backends() == 1)
+        wait_until(lambda: blocked_backends() == 1)
         for number, request in enumerate(requests, start=1):
             running.append(InBackground(request))
-            until(lambda number=number: len(placing.GATHERING) == number)
+            wait_until(lambda number=number: len(placing.GATHERING) == number)
     assert leading.wait().status_code == 201
     return [each.wait() for each in running]
 
@@ -125,6 +125,6 @@ def test_an_order_whose_wallet_is_locked_holds_up_nobody_else():
     held, other = Buyer(market), Buyer(market)
     with locked(held):
         waiting = InBackground(held.order)
-        until(lambda: blocked_backends() == 1)
+        wait_until(lambda: blocked_backends() == 1)
         assert [other.order().status_code for _order in range(3)] == [201, 201, 201]
     assert waiting.wait().status_code == 201

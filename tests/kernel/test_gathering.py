@@ -1,7 +1,6 @@
 """Acts of several threads in one statement; each hears what there is to say to it."""
 
 import contextlib
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +12,7 @@ from market.kernel.gathering import Gathering
 from market.kernel.identifiers import uuid7
 from market.outbox.models import Job
 from tests.concurrency.together import InBackground, blocked_backends
+from tests.conftest import wait_until
 
 HOLDS = Condition("ask.holds", "holds boolean", [{"holds": True}])
 FAILS = Condition("ask.holds", "holds boolean", [{"holds": False}])
@@ -53,22 +53,15 @@ def taken(key: str) -> Iterator[None]:
         other.close()
 
 
-def until(is_so) -> None:
-    deadline = time.monotonic() + 20
-    while not is_so():
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.01)
-
-
 def behind_a_statement(acts: list[tuple[list[Job], Condition]], meanwhile=lambda: None) -> list[InBackground]:
     """Let these acts wait, in this order, behind a statement that is held up; then let all go on."""
     meeting, waiting = Gathering(), []
     with taken("first"):
         first = InBackground(lambda: meeting.insert([job("first")], HOLDS))
-        until(lambda: blocked_backends() == 1)
+        wait_until(lambda: blocked_backends() == 1)
         for number, (rows, given) in enumerate(acts, start=1):
             waiting.append(InBackground(lambda rows=rows, given=given: meeting.insert(rows, given)))
-            until(lambda number=number: len(meeting) == number)
+            wait_until(lambda number=number: len(meeting) == number)
         meanwhile()
     assert first.wait() is True
     return waiting
@@ -129,7 +122,7 @@ def test_who_is_held_up_does_not_hold_up_those_with_whom_it_came(patience, monke
     with taken("held"):
         *others, held = behind_a_statement([([job(key)], HOLDS) for key in ("a", "b", "held")], meanwhile=ordinary)
         assert [act.wait() for act in others] == [True, True]
-        until(lambda: blocked_backends() == 1)
+        wait_until(lambda: blocked_backends() == 1)
     assert held.wait() is True
     assert written().keys() == {"first", "a", "b", "held"}
 
@@ -138,7 +131,7 @@ def test_who_is_held_up_alone_does_not_hold_up_those_who_come_later():
     meeting = Gathering()
     with taken("held"):
         held = InBackground(lambda: meeting.insert([job("held")], HOLDS))
-        until(lambda: blocked_backends() == 1)
+        wait_until(lambda: blocked_backends() == 1)
         assert meeting.insert([job("a")], HOLDS) is True
         assert meeting.insert([job("b")], FAILS) is False
         assert written().keys() == {"a"}
