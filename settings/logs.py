@@ -116,7 +116,7 @@ def configure(settings: dict) -> None:
     _processors[:] = processors(settings["formatters"]["line"]["processors"][-1])
     structlog.configure(
         processors=_processors,
-        wrapper_class=structlog.make_filtering_bound_logger(settings["root"]["level"]),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLogger().level),
         logger_factory=StandardError,
         cache_logger_on_first_use=True,
     )

@@ -2,6 +2,9 @@
 
 import json
 import logging
+import os
+import subprocess
+import sys
 
 import pytest
 import structlog
@@ -79,3 +82,18 @@ def test_whatever_a_line_is_given_it_is_written(lines):
     assert (odd["half"], odd["beyond"], odd["name"]) == ("\ud800", 2**70, "市")
     assert (failed["logger"], failed["level"], failed["link"]) == ("market.somewhere", "error", "/downloads/[link]/1")
     assert "ValueError: 不行" in failed["exception"]
+
+
+@pytest.mark.parametrize(("level", "written"), [("fatal", []), ("warn", ["late"]), ("debug", ["early", "late"])])
+def test_every_level_that_the_standard_library_knows_is_understood(level, written):
+    program = """
+import structlog
+from settings import logs
+logs.configure(logs.logging_settings(logs.lines()))
+log = structlog.get_logger("market.somewhere")
+log.debug("early")
+log.warning("late")
+"""
+    environment = os.environ | {"LOG_LEVEL": level}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert [json.loads(line)["event"] for line in done.stderr.splitlines()] == written
