@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext_lazy as _
 from django.views import defaults
@@ -13,7 +14,8 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 
 from market.api.errors import BodyTooLarge
-from market.kernel.errors import BusinessError, Forbidden, InvalidInput, NotFound
+from market.kernel.database import is_deadlock
+from market.kernel.errors import BusinessError, Contended, Forbidden, InvalidInput, NotFound
 
 logger = structlog.get_logger(__name__)
 
@@ -72,6 +74,8 @@ def _headers(error: Exception) -> dict[str, str]:
 def _as_business_error(error: Exception) -> BusinessError | None:
     if isinstance(error, BusinessError):
         return error
+    if isinstance(error, OperationalError) and is_deadlock(error):
+        return Contended(_("Repeat the request in a moment."))
     if isinstance(error, Http404):
         return NotFound()
     if isinstance(error, PermissionDenied):

@@ -12,12 +12,13 @@ import orjson
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, OperationalError, connection, models, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models.sql import InsertQuery
+from django.utils.translation import gettext as _
 from psycopg import errors
 
 from market.kernel.conditions import Condition
 from market.kernel.direct import text_answer
 from market.kernel.encryption import EncryptedField
-from market.kernel.errors import NotFound
+from market.kernel.errors import Contended, NotFound
 from market.kernel.states import TransitionTable
 
 Row = TypeVar("Row", bound=models.Model)
@@ -319,3 +320,18 @@ def violated_constraint(error: IntegrityError) -> str:
 def is_deadlock(error: OperationalError) -> bool:
     """Whether PostgreSQL ended this transaction because it and another waited for each other."""
     return isinstance(error.__cause__, errors.DeadlockDetected)
+
+
+@contextlib.contextmanager
+def deadlock_refused() -> Iterator[None]:
+    """Around a whole transaction: turn its end by a deadlock into ``Contended``.
+
+    Acts lock in one order (``market.kernel.locks``), yet the keys of what they insert are waited for, too, in whichever
+    order they come. So every door to an act does this, for the person or program to come again.
+    """
+    try:
+        yield
+    except OperationalError as error:
+        if is_deadlock(error):
+            raise Contended(_("Repeat the request in a moment.")) from error
+        raise

@@ -1,4 +1,10 @@
-"""Row locks, always in primary-key order, never outside a transaction."""
+"""Row locks, always in primary-key order, never outside a transaction.
+
+Rows of several tables are locked in one order, too, or two acts would wait for each other. First what only one may do
+at a time (advisory locks), then the job; then what the act is about: the organisation, the quote, the contract before
+its months, the order before its dispute and amendments, the payout before the bank's line; and accounts last, because
+whoever posts a transfer locks them with it. The one exception, orders after accounts, is in ``docs/architecture.md``.
+"""
 
 from django.db import connection
 from django.db.models import QuerySet

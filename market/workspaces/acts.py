@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from market.kernel.actors import Actor
+from market.kernel.database import deadlock_refused
 from market.kernel.errors import BusinessError
 from market.kernel.words import MAX_REASON
 
@@ -113,7 +114,7 @@ class ActsMixin:
         None when the service refused; what it said is then among the form's errors.
         """
         try:
-            with transaction.atomic():
+            with deadlock_refused(), transaction.atomic():
                 outcome = act.perform(actor, subject, form.cleaned_data)
                 self.log_change(request, subject, _noted(act, form))
         except BusinessError as error:

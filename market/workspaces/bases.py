@@ -19,6 +19,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.views import ChangeList
 
 from market.kernel.actors import Actor
+from market.kernel.database import deadlock_refused
 from market.kernel.errors import BusinessError
 from market.workspaces.acts import ActsMixin, show_refusal
 
@@ -103,7 +104,8 @@ class WorkspaceAdmin(WorkspacePermissions, ActsMixin, ModelAdmin):
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
-            return super().changeform_view(request, *args, **kwargs)
+            with deadlock_refused():
+                return super().changeform_view(request, *args, **kwargs)
         except BusinessError as error:
             if request.method != "POST":
                 raise

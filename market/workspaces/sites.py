@@ -18,6 +18,7 @@ from unfold.sites import UnfoldAdminSite
 
 from market.kernel.actors import Actor
 from market.kernel.clock import BUSINESS_ZONE
+from market.kernel.database import deadlock_refused
 from market.kernel.errors import BusinessError, Forbidden
 from market.workspaces import dashboard
 from market.workspaces.access import Workspace
@@ -78,7 +79,8 @@ class WorkspaceSite(UnfoldAdminSite):
                 return HttpResponseRedirect(request.path)
             with timezone.override(BUSINESS_ZONE):
                 try:
-                    response = inner(request, *args, **kwargs)
+                    with deadlock_refused():
+                        response = inner(request, *args, **kwargs)
                 except REFUSALS as refusal:
                     response = self._refused(request, refusal)
                 return response.render() if isinstance(response, SimpleTemplateResponse) else response

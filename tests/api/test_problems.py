@@ -3,6 +3,7 @@
 import uuid
 
 import pytest
+from django.db import connection, transaction
 from django.urls import path
 from rest_framework.response import Response
 from rest_framework.test import APIClient
@@ -41,6 +42,16 @@ class Extra(APIView):
         raise InsufficientFunds("Deposit first.", errors={"/b": "two", "/a": "one"}, needed=2, available=1)
 
 
+class Contending(APIView):
+    """PostgreSQL ends its transaction, for it and another wait for each other."""
+
+    scopes = {"GET": "orders:read"}
+
+    def get(self, request):
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'deadlock_detected'; END $$")
+
+
 class Slow(APIView):
     """Lets nobody in."""
 
@@ -60,6 +71,7 @@ urlpatterns = [
     path("api/broken", Broken.as_view()),
     path("api/undeclared", Undeclared.as_view()),
     path("api/extra", Extra.as_view()),
+    path("api/contending", Contending.as_view()),
     path("api/slow", Slow.as_view()),
 ]
 handler500 = server_error
@@ -109,6 +121,13 @@ def test_a_refusal_carries_pointers_in_order_and_its_own_members(client):
     problem = client.get("/api/extra").json()
     assert problem["errors"] == [{"pointer": "/a", "detail": "one"}, {"pointer": "/b", "detail": "two"}]
     assert (problem["needed"], problem["available"], problem["detail"]) == (2, 1, "Deposit first.")
+
+
+@pytest.mark.urls("tests.api.test_problems")
+def test_who_met_another_crosswise_is_told_to_come_again(client):
+    answer = client.get("/api/contending")
+    assert (answer.status_code, answer.json()["code"]) == (409, "contended")
+    assert answer.json()["detail"] == "Repeat the request in a moment."
 
 
 @pytest.mark.urls("tests.api.test_problems")

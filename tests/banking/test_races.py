@@ -2,26 +2,35 @@
 
 import io
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.urls import reverse
 
+from accounts.models import Organization
 from market.banking import services
 from market.banking.models import BankLine, BankStatement
 from market.banking.services import import_statement
+from market.banking.services.queue import _decide
 from market.banking.states import LineState
 from market.kernel.actors import SYSTEM
-from market.kernel.errors import BusinessError, IllegalTransition
+from market.kernel.database import deadlock_refused
+from market.kernel.errors import BusinessError, Contended, IllegalTransition, InvalidInput
 from market.kernel.identifiers import uuid7
+from market.kernel.locks import lock_in_order
 from market.ledger.models import Account, Transfer
 from market.ledger.services import insert_transfers_of, posting
 from market.ledger.states import AccountKind, TransferKind
-from market.settlement.services import reconcile
+from market.settlement.models import Payout
+from market.settlement.services import confirm_payout, reconcile, send_payout
+from market.settlement.services.payouts import lock_payables
 from market.settlement.states import PayoutState
 from tests import factories
-from tests.banking.messages import Entry, document, one_statement
+from tests.banking.messages import Entry, document, message, one_statement
 from tests.banking.money import code_of, imported, line_of, sent_payout, wallet
-from tests.concurrency.together import together
+from tests.concurrency.together import InBackground, blocked_backends, together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 AT_ONCE = 4
@@ -114,3 +123,88 @@ def test_an_import_and_the_same_deposit_by_hand(market):
     assert all(isinstance(each, BusinessError) for each in outcomes if isinstance(each, Exception)), outcomes
     assert wallet(market) == before + 500
     assert Transfer.objects.filter(business_key=f"deposit:{entry.reference}").count() == 1
+
+
+# --- The order of locks -----------------------------------------------------------------------------------------------
+
+
+def crosswise(payout: Payout, other: Callable[[], Any], mine: Callable[[], Any], wait_until) -> tuple[Any, Any]:
+    """What comes of ``other`` when it finds the payout locked, and of ``mine``, by which the holder then goes on."""
+    with transaction.atomic():
+        list(lock_in_order(Payout.objects.filter(id=payout.id)))
+        background = InBackground(other)
+        wait_until(blocked_backends)
+        try:
+            with deadlock_refused(), transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SET LOCAL deadlock_timeout = '10ms'")
+                outcome = mine()
+        except BusinessError as refusal:
+            outcome = refusal
+    return background.wait(), outcome
+
+
+def test_a_payment_file_meets_a_payment_by_hand(market, client, wait_until):
+    client.force_login(market.operator.user)
+    payout = waiting_payout(market)
+    address = reverse("operator:settlement_payout_act", args=[payout.id, "send"])
+
+    def payables_first() -> None:
+        with transaction.atomic():
+            lock_payables([market.vendor.id])
+            send_payout(actor=SYSTEM, payout_id=payout.id)
+
+    other, page = crosswise(payout, payables_first, lambda: client.post(address, {"confirmed": "yes"}), wait_until)
+    assert other is None and page.status_code == 200
+    assert "Repeat the request in a moment." in page.content.decode(), "and the form is there to do so"
+
+    payout = waiting_payout(market)
+    file, sent = crosswise(
+        payout,
+        lambda: services.make_payment_file(actor=SYSTEM, cutoff=payout.batch.cutoff),
+        lambda: send_payout(actor=SYSTEM, payout_id=payout.id),
+        wait_until,
+    )
+    assert sent is None and (file.payment_count, file.total) == (1, payout.amount)
+    assert factories.balance(market.vendor, AccountKind.PAYABLE) == 0
+    assert reconcile().is_clean
+
+
+def waiting_payout(market: factories.Market) -> Payout:
+    """A payout that waited for a bank account, which is there now."""
+    vendor = Organization.objects.filter(id=market.vendor.id)
+    vendor.update(bank_account="")
+    payout = sent_payout(market)
+    vendor.update(bank_account="6222021234567890123")
+    return payout
+
+
+def test_an_import_meets_an_operators_word_on_the_same_payout(market, wait_until):
+    operator = factories.actor_of(market.operator)
+    for is_naive in (True, False):
+        payout, entry = sent_payout(market), Entry(-8_934, "?")
+        imported([entry])
+        line = line_of(entry)
+
+        def line_first(line=line, payout=payout) -> None:
+            with transaction.atomic():
+                _decide(operator, line, LineState.CONFIRMED, "The slip.", payout=payout)
+                confirm_payout(actor=operator, payout_id=payout.id)
+
+        def by_hand(line=line, payout=payout) -> None:
+            given = {"line_id": line.id, "reference": payout.reference, "reason": "The slip."}
+            services.assign_to_payout(actor=operator, **given)
+
+        file = message([Entry(-payout.amount, end_to_end_id=payout.reference)])
+        other, own = crosswise(
+            payout,
+            line_first if is_naive else by_hand,
+            lambda file=file: import_statement(actor=SYSTEM, file=file),
+            wait_until,
+        )
+        payout.refresh_from_db()
+        assert payout.state == PayoutState.CONFIRMED
+        if is_naive:
+            assert other is None and isinstance(own, Contended)
+        else:
+            assert isinstance(other, InvalidInput) and own.by_state == {"confirmed": 1}
+            assert line_of(entry).state == LineState.WAITING

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import functools
 import hashlib
 import uuid
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from market.kernel import clock
 from market.kernel.actors import Actor
 from market.kernel.database import insert_together, move_state
 from market.kernel.identifiers import uuid7
+from market.kernel.locks import lock_in_order
 from market.kernel.money import CURRENCY
 from market.settlement.business_days import is_business_day
 from market.settlement.errors import PayoutHeld
@@ -140,13 +142,15 @@ def _send_what_can_go_now(actor: Actor, cutoff: datetime.datetime) -> None:
     pending = Payout.objects.filter(
         state=PayoutState.PENDING, batch__cutoff=cutoff, currency=CURRENCY, vendor_org__state=OrganizationState.VERIFIED
     )
-    waiting = pending.exclude(hold=PayoutHold.CAME_BACK).order_by("id")
-    # In the order in which a run and an import lock them, before the first is touched.
-    lock_payables(waiting.values("vendor_org_id"))
-    for key in waiting.values_list("id", flat=True):
+    waiting = list(lock_in_order(pending.exclude(hold=PayoutHold.CAME_BACK)).values_list("id", "vendor_org_id"))
+    vendor_ids = {vendor_id for _key, vendor_id in waiting}
+    # All of them before the first is touched: payouts, then payables, as everybody locks them.
+    lock_payables(vendor_ids)
+    for key, _vendor_id in waiting:
         with contextlib.suppress(PayoutHeld):  # it goes on waiting, and says why
             send_payout(actor=actor, payout_id=key)
-    refresh_holds(vendor_ids=waiting.values("vendor_org_id"))
+    # After the commit: these vendors' payouts of other runs are locked, too, and their payables are locked here.
+    transaction.on_commit(functools.partial(refresh_holds, vendor_ids=vendor_ids))
 
 
 def _new_file(actor: Actor, cutoff: datetime.datetime, account: str) -> PaymentFile:

@@ -17,6 +17,7 @@ from market.kernel.actors import SYSTEM, Actor
 from market.kernel.database import insert_together, move_state, violated_constraint
 from market.kernel.errors import InvalidInput
 from market.kernel.identifiers import short_code
+from market.kernel.locks import lock_in_order
 from market.kernel.money import to_text
 from market.kernel.words import clean_reason
 from market.ledger.selectors import account, accounts_visible_to
@@ -25,7 +26,7 @@ from market.ledger.states import AccountKind, TransferKind
 from market.settlement.locks import alone
 from market.settlement.models import Payout
 from market.settlement.services import bounce_payout, confirm_payout
-from market.settlement.services.payouts import bank_account, require_treasurer
+from market.settlement.services.payouts import bank_account, find_payout, require_treasurer
 from market.settlement.states import PayoutState
 
 
@@ -64,6 +65,8 @@ def assign_to_payout(*, actor: Actor, line_id: uuid.UUID, reference: str, reason
     if payout.amount != line.amount:
         raise InvalidInput(errors={"/reference": _("The amount of this payout is another.")})
     with _once_a_payout(), transaction.atomic():
+        # The payout before the line, as an import takes them.
+        payout = find_payout(payout.id, lock_in_order(Payout.objects.all()))
         if line.is_credit:
             _decide(actor, line, LineState.BOUNCED, reason, payout=payout)
             bounce_payout(actor=actor, payout_id=payout.id, reason=line.return_reason or reason)

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Model
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -22,8 +22,8 @@ from market.catalog.selectors import require_orderable
 from market.kernel import clock
 from market.kernel.actors import Actor
 from market.kernel.conditions import Condition
-from market.kernel.database import insert_together, is_deadlock, new_row, violated_constraint
-from market.kernel.errors import BusinessError, Contended, Forbidden, InvalidInput, NotFound
+from market.kernel.database import deadlock_refused, insert_together, new_row, violated_constraint
+from market.kernel.errors import BusinessError, Forbidden, InvalidInput, NotFound
 from market.kernel.gathering import Gathering
 from market.kernel.identifiers import short_code, uuid7
 from market.kernel.money import MAX_AMOUNT
@@ -140,12 +140,8 @@ def refusals_named() -> Iterator[None]:
     reverse in one statement. Two such orders under one reference may meet; one of them is placed.
     """
     try:
-        with posting():
+        with deadlock_refused(), posting():
             yield
-    except OperationalError as error:
-        if is_deadlock(error):
-            raise Contended(_("Repeat the request in a moment.")) from error
-        raise
     except IntegrityError as error:
         if violated_constraint(error) == "order_client_reference_once":
             raise ClientReferenceTaken(_("Choose another reference, or look at the order you have.")) from error
