@@ -279,7 +279,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["market.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "market.api.paging.CursorPaging",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "market.api.openapi.Operation",
     "EXCEPTION_HANDLER": "market.api.problems.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "NUM_PROXIES": NUM_PROXIES,

@@ -21,3 +21,17 @@ def test_it_is_made_once_a_language_whoever_asks_and_however(client, monkeypatch
     assert len(made) == 2
     client.get("/api/v1/schema/?lang=tlh")
     assert set(Description._made) == {"en", "zh-hans"}
+
+
+def test_what_a_caller_has_to_reckon_with_stands_in_it(client):
+    """Refusals that a view words by itself, those that come before every view, and the paging of every list."""
+    paths = client.get("/api/v1/schema/?format=json").json()["paths"]
+    assert "409" in paths["/api/v1/orders/{order_id}/accept"]["post"]["responses"]
+    assert {"404", "409", "503"} <= paths["/api/v1/payments"]["post"]["responses"].keys()
+    assert {"410", "416"} <= paths["/api/v1/downloads/{token}"]["get"]["responses"].keys()
+    for path, methods in paths.items():
+        for method in {"post", "put"} & methods.keys():
+            assert {"400", "413", "415"} <= methods[method]["responses"].keys(), path
+        pages = methods.get("get", {})
+        if "Paginated" in str(pages.get("responses", {}).get("200")):
+            assert {"cursor", "page_size"} <= {parameter["name"] for parameter in pages["parameters"]}, path
