@@ -137,6 +137,12 @@ def is_running(order: Order) -> bool:
     return order.offer.months > 0
 
 
+def is_over(order: Order) -> bool:
+    """Whether the buyer's right under a contract that ran has ended, although its last money may still be on its way:
+    the term is over, or it was left, was never paid or ended within the trial."""
+    return order.access_until is not None and order.access_until <= clock.now()
+
+
 def speaks_for(actor: Actor, order: Order) -> ContractSide | None:
     """The side of the contract that the actor may commit; None for its other members and for third parties."""
     if order.buyer_org_id == actor.organization_id and actor.role in BUYING_ROLES:
@@ -148,7 +154,7 @@ def speaks_for(actor: Actor, order: Order) -> ContractSide | None:
 
 def amendable(order: Order) -> list[str]:
     """What of the order's contract both sides may change now; ``order.offer`` should be loaded."""
-    if order.state == OrderState.SETTLED and is_running(order):
+    if is_running(order) and (order.state == OrderState.SETTLED or is_over(order)):
         return []
     names = [name for name, states in AMENDABLE.items() if order.state in states]
     return [name for name in names if name != "ends_on" or is_running(order)]
@@ -226,7 +232,7 @@ def next_deadline(order: Order) -> dict[str, Any] | None:
 def _deadline_of_state(order: Order) -> dict[str, Any] | None:
     if order.state == OrderState.ACCEPTED and order.access_until is not None:
         what, column = ("payment", "payment_due_at") if order.payment_due_at else ("term_end", "access_until")
-        if what == "term_end" and order.access_until <= clock.now():
+        if what == "term_end" and is_over(order):
             return None  # it was ended early, and only its last statement is missing
     elif order.state in _DEADLINES:
         what, column = _DEADLINES[order.state]

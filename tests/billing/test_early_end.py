@@ -3,6 +3,7 @@
 import datetime
 
 import pytest
+from django.db import transaction
 
 from market.billing import services as billing
 from market.catalog import pricing
@@ -10,6 +11,7 @@ from market.kernel.money import split
 from market.ledger.states import AccountKind
 from market.orders import jobs
 from market.orders import services as orders
+from market.orders.errors import NotAmendable
 from market.orders.models import Amendment, Order
 from market.outbox.models import Job
 from market.settlement.services import reconcile
@@ -17,6 +19,7 @@ from tests import factories
 from tests.billing import metering
 from tests.billing.contracts import beat, day, market_of_contracts, money, on, subscribed, work
 from tests.orders.trades import buyer
+from tests.tables import changed, fingerprint
 
 pytestmark = pytest.mark.django_db
 
@@ -106,3 +109,37 @@ def test_metered_use_ends_on_the_day_and_the_rest_returns():
         billing.close_due()
     escrowed, returned, _captured = money(order)
     assert (escrowed, returned) == (10_000, 9_700)
+
+
+def test_a_contract_that_is_over_is_not_changed_any_more():
+    """It is accepted until its last money is on its way; the contract would promise what nobody returns any more."""
+    market = market_of_contracts()
+    contract = subscribed(market, 31_000, trial_days=30)
+    with on("2027-01-18"):
+        proposal = orders.propose_amendment(actor=buyer(market), order_id=contract.order_id, ends_on=day("2027-03-03"))
+    with on("2027-01-19"):
+        billing.cancel_subscription(actor=buyer(market), subscription_id=contract.id)
+    with on("2027-01-20"):
+        before = fingerprint()
+        for refused in (
+            lambda: orders.confirm_amendment(actor=factories.actor_of(market.lister), amendment_id=proposal.id),
+            lambda: agreed(market, contract.order, day("2027-02-18")),
+        ):
+            with pytest.raises(NotAmendable), transaction.atomic():
+                refused()
+        assert changed(before) == []
+
+
+def test_use_that_its_buyer_has_ended_is_not_opened_again():
+    market = factories.market(funds=100_000)
+    order = metering.metered(market, 10_000)
+    with metering.clock.frozen_at(metering.at(3, 10)):
+        agreed(market, order, datetime.date(2027, 3, 20))
+        proposal = orders.propose_amendment(actor=buyer(market), order_id=order.id, ends_on=datetime.date(2027, 3, 18))
+        billing.end_meter(actor=buyer(market), order_id=order.id)
+        metering.run_jobs(jobs.END)
+        assert metering.meter_of(order).ends_at == metering.at(3, 10)
+        with pytest.raises(NotAmendable), transaction.atomic():
+            orders.confirm_amendment(actor=factories.actor_of(market.lister), amendment_id=proposal.id)
+    order.refresh_from_db()
+    assert order.access_until == metering.at(3, 10)

@@ -111,6 +111,17 @@ def test_another_record_of_the_same_id_is_refused_and_the_difference_named():
     assert "100" in str(done.outcomes[0].problem.errors["/units"])
 
 
+def test_all_of_a_record_is_something_else_than_the_part_that_was_taken_back():
+    market = factories.market()
+    order = metered(market)
+    record = use(100)
+    report(market, order, record, back(record, units=60))
+    before = fingerprint()
+    done = report(market, order, back(record, units=60), back(record))
+    assert results(done) == ["duplicate", "usage_record_differs"] and changed(before) == []
+    assert set(done.outcomes[1].problem.errors) == {"/units"}
+
+
 def test_a_mistake_is_taken_back_once_and_by_no_more_than_it_was():
     market = factories.market()
     order = metered(market)

@@ -180,15 +180,15 @@ def warn_if_low(meter: Meter, now: datetime.datetime) -> AuditEvent | None:
 def end_early(*, order_id: uuid.UUID, ends_on: datetime.date) -> None:
     """Both sides agreed that use counts until before ``ends_on``, within the term.
 
-    A later agreement replaces an earlier one; asked again, or after the last statement, nothing changes. Raises
-    ``NotMetered`` before the contract begins.
+    Agreements only ever bring the end forward, so asked again, or when use is over by then anyway (the buyer has left
+    meanwhile), nothing changes. Raises ``NotMetered`` before the contract begins.
     """
     with transaction.atomic():
         meter = lock_meter(order_id)
         if meter is None:
             raise NotMetered
         ends_at = clock.business_midnight(min(ends_on, meter.order.term_ends_on))
-        if meter.state == MeterState.ENDED or meter.ends_at == ends_at:
+        if meter.state == MeterState.ENDED or meter.ends_at <= ends_at:
             return
         meter.ends_at = ends_at
         set_next_close(meter)

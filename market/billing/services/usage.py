@@ -161,7 +161,7 @@ class _Tally:
             return Outcome(None, "refused", problem=entry)
         known = self.known.get(entry.record_id)
         if known is not None:
-            differing = _differing(entry, known)
+            differing = _differing(entry, known, self.known.get(entry.reverses))
             if not differing:
                 return Outcome(entry.record_id, "duplicate")
             return Outcome(entry.record_id, "refused", problem=RecordDiffers(_DIFFERS, errors=differing))
@@ -283,11 +283,16 @@ _TOP_UP = _(
 )
 
 
-def _differing(entry: Entry, known: _Known) -> dict[str, Any]:
-    """What an entry says differently from the record of the same id, by JSON pointer."""
+def _differing(entry: Entry, known: _Known, original: _Known | None) -> dict[str, Any]:
+    """What an entry says differently from the record of the same id, by JSON pointer.
+
+    ``original`` is the record that the entry takes back: all of it when the entry says no units.
+    """
     was = _("It was %(value)s before.")
     found: dict[str, Any] = {}
-    units = entry.units if entry.units is not None else abs(known.units)
+    units = entry.units
+    if units is None:
+        units = original.units if original is not None else abs(known.units)
     if units != abs(known.units):
         found["/units"] = was % {"value": abs(known.units)}
     if entry.reverses is None and known.reverses is None and entry.used_at != known.used_at:
