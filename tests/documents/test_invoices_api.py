@@ -5,13 +5,17 @@ import uuid
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.states import Capacity, Role
+from market.documents.models import Invoice
+from market.settlement.services import refund_captured
 from tests import factories
 from tests.documents import invoicing
 from tests.documents.invoicing import captured, issue, requested, take_back
 from tests.settlement import lives
+from tests.tables import changed, fingerprint
 
 pytestmark = pytest.mark.django_db
 
@@ -132,3 +136,30 @@ def test_lists_are_narrowed_and_cost_the_same_however_long():
                 assert len(client.get(f"{BASE}/{path}", {"page_size": size}).json()["results"]) == size
             counts.add(len(queries))
         assert len(counts) == 1
+
+
+def test_what_went_back_is_said_and_is_not_invoiced_again():
+    market, made = captured(3)
+    client = factories.api_client(market.purchaser)
+    gone, part, issued_before = made
+    asked = post(client, "invoices", {"orders": [str(issued_before)], "kind": "special"}).json()
+    issue(market, Invoice.objects.get(id=asked["id"]))
+    for order_id, amount in ((gone, None), (part, 4_000), (issued_before, 2_500)):
+        operator = factories.actor_of(market.operator)
+        refund_captured(actor=operator, order_id=order_id, amount=amount, reference="R1", reason="Wrong files.")
+    free = client.get(f"{BASE}/invoiceable-orders").json()["results"]
+    assert [(row["id"], row["amount"]) for row in free] == [(str(part), 10_000)]
+    before = fingerprint()
+    refused = post(client, "invoices", {"orders": [str(gone), str(part)], "kind": "special"})
+    assert (refused.status_code, refused.json()["orders"]) == (409, [str(gone)]) and changed(before) == []
+    assert client.get(f"{BASE}/invoices/{asked['id']}").json()["refunded"] == 2_500
+    assert [row["refunded"] for row in client.get(f"{BASE}/invoices").json()["results"]] == [2_500]
+
+    # The vendor's page says it too, and its form proposes what no red letter has taken back yet.
+    vendor = Client()
+    vendor.force_login(market.vendor_finance.user)
+    page = f"/vendor/documents/invoice/{asked['id']}"
+    assert "25.00" in vendor.get(f"{page}/change/").content.decode()
+    assert 'value="25.00"' in vendor.get(f"{page}/acts/red-letter/").content.decode()
+    invoicing.take_back(market, Invoice.objects.get(id=asked["id"]), 2_500)
+    assert 'value="25.00"' not in vendor.get(f"{page}/acts/red-letter/").content.decode()

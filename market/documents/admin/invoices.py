@@ -16,12 +16,13 @@ from market.documents import services
 from market.documents.downloads import document_response
 from market.documents.forms import IssueForm, RedLetterForm
 from market.documents.models import Invoice, InvoiceLine, InvoiceProfile, TaxDocument
-from market.documents.selectors.invoices import left_of
+from market.documents.selectors.invoices import left_of, owed_to_red_letters, with_refunds
 from market.documents.services.issuing import may_answer
 from market.documents.states import Colour, InvoiceState
 from market.documents.writers.words import grouped
 from market.kernel import clock
 from market.kernel.actors import Actor
+from market.kernel.money import to_text
 from market.settlement.admin import EarningsMembers
 from market.workspaces.acts import Act, ReasonForm
 from market.workspaces.bases import OrganizationScope, OrganizationScopedAdmin, WorkspaceAdmin, WorkspaceInline
@@ -31,6 +32,7 @@ from market.workspaces.sites import auditor_site, operator_site, vendor_site
 
 LINES_A_PAGE = 50
 AMOUNT, VAT = yuan("amount", _("amount (yuan)")), yuan("vat", _("VAT (yuan)"))
+REFUNDED = yuan("refunded", _("went back to the buyer (yuan)"))
 
 
 class LinesInline(WorkspaceInline):
@@ -60,21 +62,21 @@ class ReadInvoices:
     """How requests look, on every site."""
 
     icon = "receipt"
-    list_display = ("requested_at", "state", "buyer_org", "kind", AMOUNT, VAT)
+    list_display = ("requested_at", "state", "buyer_org", "kind", AMOUNT, VAT, REFUNDED)
     list_display_links = ("requested_at",)
     list_filter = ("state", "kind", ("requested_at", BusinessDayFilter))
     list_select_related = ("buyer_org", "vendor_org")
     search_fields = ("title", "tax_number", "documents__number")
     search_help_text = _("Title, tax number, or the number of an invoice")
     fields = (
-        "state", "buyer_org", "vendor_org", "kind", "title", "tax_number", AMOUNT, VAT, "currency", "recorded",
-        "requested_at", "reason", "ended_at", "id",
+        "state", "buyer_org", "vendor_org", "kind", "title", "tax_number", AMOUNT, VAT, REFUNDED, "currency",
+        "recorded", "requested_at", "reason", "ended_at", "id",
     )  # fmt: skip
     readonly_fields = fields
     inlines = (LinesInline,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
-        return super().get_queryset(request).select_related("buyer_org", "vendor_org")
+        return with_refunds(super().get_queryset(request).select_related("buyer_org", "vendor_org"))
 
     @admin.display(description=_("issued invoices"))
     def recorded(self, invoice: Invoice) -> SafeString | str:
@@ -118,6 +120,11 @@ def _today(actor: Actor, invoice: Invoice) -> dict[str, Any]:
     return {"issued_on": clock.business_date()}
 
 
+def _what_went_back(actor: Actor, invoice: Invoice) -> dict[str, Any]:
+    owed = owed_to_red_letters(invoice)
+    return _today(actor, invoice) | ({"amount": to_text(owed)} if owed else {})
+
+
 ACTS = (
     Act(
         "issue",
@@ -145,7 +152,7 @@ ACTS = (
         form_class=RedLetterForm,
         explanation=_("It takes back the invoice, in whole or in part. When nothing is left, the buyer may ask again."),
         is_dangerous=True,
-        initial=_today,
+        initial=_what_went_back,
     ),
 )
 

@@ -55,6 +55,7 @@ INVOICE = {
     **PROFILE,
     "amount": 100000,
     "vat": 5660,
+    "refunded": 0,
     "currency": "CNY",
     "reason": "",
     "requested_at": "2026-11-24T02:31:00Z",

@@ -84,6 +84,9 @@ class InvoiceSerializer(serializers.Serializer):
     tax_number = serializers.CharField()
     amount = serializers.IntegerField(help_text="What was captured, tax included.")
     vat = serializers.IntegerField(help_text="The tax in it: the invoice must show it.")
+    refunded = serializers.IntegerField(
+        help_text="What went back of its orders after their capture: red-letter invoices are due for it."
+    )
     currency = serializers.CharField()
     reason = serializers.CharField(help_text="Why it was rejected.")
     requested_at = serializers.DateTimeField()

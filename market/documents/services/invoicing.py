@@ -122,7 +122,8 @@ def _require_something_of_each(orders: Sequence[Order], found: set[uuid.UUID]) -
     empty = [str(order.id) for order in orders if order.id not in found]
     if empty:
         raise NotInvoiceable(
-            _("Nothing of them is captured, or all of it is invoiced: %(orders)s.") % {"orders": ", ".join(empty[:5])},
+            _("Nothing of them is captured, or all of it is invoiced or went back to you: %(orders)s.")
+            % {"orders": ", ".join(empty[:5])},
             orders=empty,
         )
 
