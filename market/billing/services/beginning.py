@@ -15,7 +15,6 @@ from market.kernel.identifiers import uuid7
 from market.orders import services as orders
 from market.orders.locks import lock_order
 from market.orders.models import Order
-from market.orders.selectors import orders_visible_to
 from market.orders.services.steps import evidence
 
 HANDOVER = datetime.timedelta(days=1)
@@ -28,7 +27,7 @@ def begin(*, order_id: uuid.UUID) -> Subscription:
     Calling again gives the same subscription. Raises ``NotFound``.
     """
     with transaction.atomic():
-        order = lock_order(orders_visible_to(SYSTEM), order_id)
+        order = lock_order(Order.objects.select_related("offer"), order_id)
         begun = Subscription.objects.filter(order=order).first()
         if begun is not None:
             return begun

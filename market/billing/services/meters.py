@@ -28,7 +28,7 @@ from market.orders import services as orders
 from market.orders.limits import is_limited
 from market.orders.locks import lock_order
 from market.orders.models import Order
-from market.orders.selectors import BUYING_ROLES, order_visible_to, orders_visible_to
+from market.orders.selectors import BUYING_ROLES, order_visible_to
 from market.orders.services.steps import AlsoInsert, evidence, into_escrow, require_wallet
 from market.orders.services.waiting import locked_balance
 from market.orders.states import ORDER_MOVES, OrderState
@@ -43,7 +43,7 @@ def begin(*, order_id: uuid.UUID) -> Meter:
     Raises ``IllegalTransition`` unless the order is accepted, ``NotMetered``, ``NotFound``.
     """
     with transaction.atomic():
-        order = lock_order(orders_visible_to(SYSTEM), order_id)
+        order = lock_order(Order.objects.select_related("offer"), order_id)
         if order.offer.price_model != PriceModel.METERED:
             raise NotMetered
         known = Meter.objects.filter(order=order).first()

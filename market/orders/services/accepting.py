@@ -24,7 +24,7 @@ def accept(*, actor: Actor, order_id: uuid.UUID, also_insert: AlsoInsert = None)
     Raises ``IllegalTransition`` unless the order is delivered, ``Forbidden``, ``NotFound``.
     """
     with transaction.atomic():
-        order = lock_for_buyer(actor, order_id)
+        order = lock_for_buyer(actor, order_id, also_insert, "offer")
         if order.state != OrderState.DELIVERED:
             raise ORDER_MOVES.illegal(order.state, OrderState.ACCEPTED)
         move(order, OrderState.ACCEPTED, accepted_at=clock.now())

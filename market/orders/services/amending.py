@@ -19,14 +19,20 @@ from market.catalog.validators import clean_text, tidy
 from market.kernel import clock
 from market.kernel.actors import SYSTEM, Actor
 from market.kernel.database import insert_together, move_instance
-from market.kernel.errors import Forbidden, InvalidInput
+from market.kernel.errors import Forbidden, InvalidInput, NotFound
 from market.kernel.identifiers import uuid7
 from market.orders import jobs
 from market.orders.contracts.versions import agreed, next_version, unused_amount
 from market.orders.errors import AmendmentOpen, AmendmentRunOut, NotAmendable
 from market.orders.locks import lock_order
 from market.orders.models import Amendment, Order, OrderTerms
-from market.orders.selectors import amendable, amendment_visible_to, orders_visible_to, speaks_for
+from market.orders.selectors import (
+    amendable,
+    amendment_visible_to,
+    amendments_visible_to,
+    bare_orders_visible_to,
+    speaks_for,
+)
 from market.orders.services.steps import BATCH, evidence
 from market.orders.states import AMENDMENT_MOVES, AmendmentState, ContractSide, OrderState
 from market.outbox.services import job
@@ -61,7 +67,7 @@ def propose(
     given = {"purpose": purpose, "licence": licence, "acceptance_days": acceptance_days, "ends_on": ends_on}
     given, message = _cleaned(given, message)
     with transaction.atomic():
-        order = lock_order(orders_visible_to(actor), order_id)
+        order = lock_order(bare_orders_visible_to(actor).select_related("offer", "product"), order_id)
         side = _side_of(actor, order)
         terms = _in_force(order)
         before = agreed(terms)
@@ -250,11 +256,11 @@ def _end(
 
 def _lock(actor: Actor, amendment_id: uuid.UUID) -> Amendment:
     """The amendment, its order locked: every act on a contract queues there. Raises ``NotFound``."""
-    found = amendment_visible_to(actor, amendment_id)
-    order = lock_order(orders_visible_to(actor), found.order_id)
-    amendment = amendment_visible_to(actor, amendment_id)
-    amendment.order = order
-    return amendment
+    about = amendments_visible_to(actor).filter(id=amendment_id).values_list("order_id", flat=True).first()
+    if about is None:
+        raise NotFound
+    lock_order(bare_orders_visible_to(actor), about)
+    return amendment_visible_to(actor, amendment_id)
 
 
 def _require_open(amendment: Amendment, target: AmendmentState) -> None:

@@ -22,7 +22,7 @@ from market.ledger.services import posting
 from market.orders.limits import limits_of
 from market.orders.locks import lock_order
 from market.orders.models import Order, SpendingLimit
-from market.orders.selectors import APPROVING_ROLES, orders_visible_to
+from market.orders.selectors import APPROVING_ROLES, bare_orders_visible_to
 from market.orders.services.steps import AlsoInsert, evidence, first_delivery, into_escrow, move
 from market.orders.services.waiting import locked_balance
 from market.orders.states import ORDER_MOVES, OrderState
@@ -114,7 +114,7 @@ def decline(*, actor: Actor, order_id: uuid.UUID, also_insert: AlsoInsert = None
 
 def _lock_for_finance(actor: Actor, order_id: uuid.UUID, target: str) -> Order:
     actor.require_role(*APPROVING_ROLES)
-    order = lock_order(orders_visible_to(actor), order_id)
+    order = lock_order(bare_orders_visible_to(actor), order_id)
     if order.buyer_org_id != actor.organization_id:
         raise Forbidden(_("Only the buyer may do this."))
     if order.placed_by_id == actor.user_id:

@@ -12,20 +12,20 @@ from market.kernel.database import insert_together
 from market.orders import jobs
 from market.orders.locks import lock_order
 from market.orders.models import Order
-from market.orders.selectors import orders_visible_to
+from market.orders.selectors import bare_orders_visible_to
 from market.orders.services.steps import evidence, move, require_operator
 from market.orders.states import ORDER_MOVES, OrderState
 from market.outbox.services import job
 
 
 def mark_delivering(*, order_id: uuid.UUID) -> Order:
-    """Delivery has begun; the order is returned with offer, product and revision loaded.
+    """Delivery has begun.
 
     Safe to repeat: an order that is being delivered stays so. Raises ``IllegalTransition`` when it was cancelled
     meanwhile or waits for an operator, and ``NotFound``.
     """
     with transaction.atomic():
-        order = lock_order(orders_visible_to(SYSTEM), order_id)
+        order = lock_order(Order.objects, order_id)
         if order.state == OrderState.DELIVERING:
             return order
         if order.state != OrderState.PAID:
@@ -41,7 +41,7 @@ def mark_delivered(*, order_id: uuid.UUID) -> Order:
     Raises ``IllegalTransition`` when the order is not being delivered any more, and ``NotFound``.
     """
     with transaction.atomic():
-        order = lock_order(orders_visible_to(SYSTEM), order_id)
+        order = lock_order(Order.objects.select_related("offer"), order_id)
         now = clock.now()
         due = now + datetime.timedelta(days=order.acceptance_days or order.offer.acceptance_days)
         move(order, OrderState.DELIVERED, delivered_at=now, acceptance_due_at=due)
@@ -57,7 +57,7 @@ def mark_delivery_failed(*, order_id: uuid.UUID, reason: str) -> Order:
     Raises ``NotFound``.
     """
     with transaction.atomic():
-        order = lock_order(orders_visible_to(SYSTEM), order_id)
+        order = lock_order(Order.objects, order_id)
         if order.state not in (OrderState.PAID, OrderState.DELIVERING):
             return order
         due = clock.now() + datetime.timedelta(days=settings.ORDER_FAILED_REFUND_DAYS)
@@ -73,7 +73,7 @@ def retry_delivery(*, actor: Actor, order_id: uuid.UUID) -> Order:
     """
     require_operator(actor)
     with transaction.atomic():
-        order = lock_order(orders_visible_to(actor), order_id)
+        order = lock_order(bare_orders_visible_to(actor), order_id)
         if order.state != OrderState.DELIVERY_FAILED:
             raise ORDER_MOVES.illegal(order.state, OrderState.DELIVERING)
         tries = order.delivery_tries + 1

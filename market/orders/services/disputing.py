@@ -23,7 +23,7 @@ from market.orders import jobs
 from market.orders.errors import AcceptancePeriodOver, AnswerTooLate
 from market.orders.locks import lock_order
 from market.orders.models import Dispute, DisputeEvidence, Order, OrderTerms
-from market.orders.selectors import ANSWERING_ROLES, orders_visible_to
+from market.orders.selectors import ANSWERING_ROLES, bare_orders_visible_to
 from market.orders.services.steps import BATCH, evidence, lock_for_buyer, move
 from market.orders.services.words import objection, spoken
 from market.orders.states import DISPUTE_MOVES, ORDER_MOVES, DisputeState, EvidenceKind, OrderState
@@ -151,7 +151,7 @@ def attach_evidence(*, order_id: uuid.UUID, kind: str, document: dict[str, Any])
     ``document`` must be JSON. Raises ``NotFound`` for an order without a dispute.
     """
     with transaction.atomic():
-        order = lock_order(orders_visible_to(SYSTEM), order_id)
+        order = lock_order(Order.objects, order_id)
         dispute = Dispute.objects.filter(order=order).first()
         if dispute is None:
             raise NotFound
@@ -194,7 +194,7 @@ def answer_dispute(*, actor: Actor, order_id: uuid.UUID, text: str, also_insert:
 
 def lock_dispute(actor: Actor, order_id: uuid.UUID) -> tuple[Order, Dispute]:
     """A visible order, locked, and its dispute. Raises ``NotFound``, ``IllegalTransition`` when there is none."""
-    order = lock_order(orders_visible_to(actor), order_id)
+    order = lock_order(bare_orders_visible_to(actor), order_id)
     if order.state != OrderState.DISPUTED:
         raise ORDER_MOVES.illegal(order.state, OrderState.DISPUTED)
     return order, order.dispute

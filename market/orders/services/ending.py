@@ -9,10 +9,8 @@ from market.kernel import clock
 from market.kernel.actors import SYSTEM, Actor
 from market.kernel.database import insert_together
 from market.ledger.services import posting
-from market.orders.locks import lock_order
 from market.orders.models import Order
-from market.orders.selectors import orders_visible_to
-from market.orders.services.steps import BATCH, AlsoInsert, evidence, lock_for_buyer, money_back, move
+from market.orders.services.steps import BATCH, AlsoInsert, evidence, lock_for_buyer, lock_to_act, money_back, move
 from market.orders.states import ORDER_MOVES, WAITING, OrderState
 
 
@@ -22,7 +20,7 @@ def cancel(*, actor: Actor, order_id: uuid.UUID, also_insert: AlsoInsert = None)
     Raises ``IllegalTransition`` when it is too late, ``Forbidden``, ``NotFound``.
     """
     with posting(), transaction.atomic():
-        order = lock_for_buyer(actor, order_id)
+        order = lock_for_buyer(actor, order_id, also_insert)
         returned = 0 if order.state in WAITING else order.amount
         move(order, OrderState.CANCELLED, closed_at=clock.now())
         insert_together(
@@ -41,9 +39,9 @@ def refund_failed(*, actor: Actor, order_id: uuid.UUID, also_insert: AlsoInsert 
     is_operator = actor.role == Role.OPERATOR and Capacity.OPERATOR in actor.capacities
     with posting(), transaction.atomic():
         if is_operator:
-            order = lock_order(orders_visible_to(actor), order_id)
+            order = lock_to_act(actor, order_id, also_insert)
         else:
-            order = lock_for_buyer(actor, order_id)
+            order = lock_for_buyer(actor, order_id, also_insert)
         if order.state != OrderState.DELIVERY_FAILED:
             raise ORDER_MOVES.illegal(order.state, OrderState.REFUNDED)
         move(order, OrderState.REFUNDED, closed_at=clock.now())

@@ -18,10 +18,10 @@ from market.kernel.errors import BusinessError, NotFound
 from market.kernel.locks import lock_in_order
 from market.orders.errors import LinesRefused
 from market.orders.models import Order
-from market.orders.selectors import BUYING_ROLES, orders_visible_to
+from market.orders.selectors import BUYING_ROLES
 from market.orders.services.charging import due_at_acceptance
 from market.orders.services.disputing import disputed, require_disputable
-from market.orders.services.steps import evidence
+from market.orders.services.steps import REPLIED_WITH, evidence
 from market.orders.services.words import objection
 from market.orders.states import ORDER_MOVES, OrderState
 
@@ -91,8 +91,8 @@ def _sound(accept: Sequence[uuid.UUID], dispute: Sequence[Objection]) -> dict[uu
 
 
 def _locked(actor: Actor, group_id: uuid.UUID, order_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Order]:
-    own = orders_visible_to(actor).filter(buyer_org=actor.organization_id, group_id=group_id, id__in=order_ids)
-    lines = {order.id: order for order in lock_in_order(own)}
+    own = Order.objects.filter(buyer_org=actor.organization_id, group_id=group_id, id__in=order_ids)
+    lines = {order.id: order for order in lock_in_order(own.select_related(*REPLIED_WITH))}
     if len(lines) != len(order_ids):
         raise NotFound
     return lines

@@ -22,7 +22,7 @@ from market.orders import jobs
 from market.orders.errors import WalletMissing
 from market.orders.locks import lock_order
 from market.orders.models import Order
-from market.orders.selectors import BUYING_ROLES, orders_visible_to
+from market.orders.selectors import BUYING_ROLES, bare_orders_visible_to
 from market.orders.states import ORDER_MOVES
 from market.outbox.models import Job
 from market.outbox.services import announce, draft
@@ -30,14 +30,26 @@ from market.outbox.services import announce, draft
 AlsoInsert = Callable[[Order], Model] | None
 """Makes one more row from the changed order, inserted in the act's own statement (an idempotent reply)."""
 
+REPLIED_WITH = ("buyer_org", "vendor_org", "product", "revision", "offer")
+"""What a reply about an order reads besides it."""
+
 BATCH = 500
 """Orders a periodic act takes in one transaction."""
 
 
-def lock_for_buyer(actor: Actor, order_id: uuid.UUID) -> Order:
-    """The order, locked, for an act that only its buyer may do. Raises ``NotFound`` or ``Forbidden``."""
+def lock_to_act(actor: Actor, order_id: uuid.UUID, also_insert: AlsoInsert = None, *read: str) -> Order:
+    """A visible order, locked, with what the act ``read`` of it, or a reply when there is one.
+
+    Raises ``NotFound``.
+    """
+    orders, joined = bare_orders_visible_to(actor), REPLIED_WITH if also_insert else read
+    return lock_order(orders.select_related(*joined) if joined else orders, order_id)
+
+
+def lock_for_buyer(actor: Actor, order_id: uuid.UUID, also_insert: AlsoInsert = None, *read: str) -> Order:
+    """``lock_to_act`` for an act that only the order's buyer may do. Raises ``NotFound`` or ``Forbidden``."""
     actor.require_role(*BUYING_ROLES)
-    order = lock_order(orders_visible_to(actor), order_id)
+    order = lock_to_act(actor, order_id, also_insert, *read)
     if actor is not SYSTEM and order.buyer_org_id != actor.organization_id:
         raise Forbidden(_("Only the buyer may do this."))
     return order
