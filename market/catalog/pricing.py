@@ -227,12 +227,16 @@ def months(total: int, count: int, starts_on: datetime.date) -> list[Month]:
 
 
 def instalments(rule: PriceRule, total: int, starts_on: datetime.date) -> tuple[Instalment, ...]:
-    """When ``total`` fen are due: at once, or month by month from the end of the trial; the parts sum to the total."""
-    first = starts_on + datetime.timedelta(days=rule.trial_days)
+    """When ``total`` fen are due: all of it with the order, or the first month's part with the order and each other one
+    when its month begins, counted from the end of the trial; the parts sum to the total.
+
+    What is due with the order lies in escrow during the trial, whose end within it returns everything.
+    """
     if not rule.is_instalment:
-        return (Instalment(1, first, total),)
-    divided = months(total, rule.months, first)
-    return tuple(Instalment(month.number, month.starts_on, month.amount) for month in divided)
+        return (Instalment(1, starts_on, total),)
+    first, *later = months(total, rule.months, starts_on + datetime.timedelta(days=rule.trial_days))
+    due = [(first.number, starts_on, first.amount), *((each.number, each.starts_on, each.amount) for each in later)]
+    return tuple(Instalment(*each) for each in due)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -17,4 +17,5 @@ def refusals_as_errors() -> Iterator[None]:
     try:
         yield
     except BusinessError as error:
-        raise CommandError("; ".join(map(str, error.errors.values())) or str(error)) from error
+        told = error.errors.values() or (text for text in (error.title, error.detail) if text)
+        raise CommandError("; ".join(map(str, told))) from error

@@ -21,7 +21,7 @@ from market.ledger.models import Account
 from market.ledger.states import AccountKind
 from market.orders.models import Order
 from market.orders.selectors import orders_visible_to
-from market.orders.states import OrderState
+from market.orders.states import WAITING, OrderState
 from market.outbox.models import Job
 from market.outbox.states import JobState
 from market.workspaces.access import Workspace
@@ -30,6 +30,8 @@ from market.workspaces.dashboard import Chart, Figure, Number, Share, Shares, re
 DAYS = 30
 TOP_SECTORS = 8
 LAST_DAYS = gettext_lazy("last 30 days")
+WORTH_NOTHING = (*WAITING, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REFUNDED)
+"""Orders that nobody has paid for, or whose money went back: they are counted, but add no value."""
 
 
 class Period:
@@ -49,7 +51,7 @@ class Period:
         self._states: Counter[str] = Counter()
         for state, day, count, amount in remembered(f"orders:{self._whose}", self._counted):
             self._count[day] += count
-            self._amount[day] += amount
+            self._amount[day] += 0 if state in WORTH_NOTHING else amount
             self._states[state] += count
 
     def _counted(self) -> list[tuple[str, datetime.date, int, int]]:
@@ -67,7 +69,7 @@ class Period:
 
     @property
     def amount(self) -> int:
-        """All of the period, in fen."""
+        """What was paid for in the period and did not go back as a whole, in fen."""
         return self._amount.total()
 
     def count_chart(self) -> Chart:
@@ -99,7 +101,8 @@ class Period:
         )
 
     def _by_sector(self) -> list[tuple[str, int]]:
-        rows = self._orders.values_list("product__sector").annotate(sum=Sum("amount"))
+        worth = self._orders.exclude(state__in=WORTH_NOTHING)
+        rows = worth.values_list("product__sector").annotate(sum=Sum("amount"))
         return [(sector, int(amount)) for sector, amount in rows.order_by("-sum", "product__sector")[:TOP_SECTORS]]
 
     def _labels(self) -> list[str]:
@@ -118,7 +121,7 @@ def _held(kind: str, **where: Any) -> int:
 
 def _volume(period: Period, orders_url: str) -> Iterator[Number]:
     yield Number(_("Orders"), f"{period.number_of_orders:,}", LAST_DAYS, orders_url, "receipt_long")
-    yield Number(_("Value of orders"), yuan(period.amount), LAST_DAYS, orders_url, "payments")
+    yield Number(_("Value of orders"), yuan(period.amount), _("last 30 days, paid and kept"), orders_url, "payments")
 
 
 def for_auditors(actor: Actor) -> Iterator[Figure]:

@@ -128,12 +128,13 @@ class ActsMixin:
 
 
 def show_refusal(form: forms.BaseForm, refusal: BusinessError) -> None:
-    """Put what a service said on the form: beside the fields that ``errors`` points to, else above them all."""
+    """Put what a service said on the form: beside the fields that ``errors`` points to, else above them all: what is
+    wrong, and what to do about it."""
     for pointer, reason in refusal.errors.items():
         name = pointer.strip("/").split("/")[0]
         form.add_error(name if name in form.fields else None, reason)
     if not refusal.errors:
-        form.add_error(None, str(refusal))
+        form.add_error(None, [str(text) for text in (refusal.title, refusal.detail) if text])
 
 
 def _noted(act: Act, form: forms.Form) -> str:

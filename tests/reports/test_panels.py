@@ -16,6 +16,7 @@ from market.outbox.states import JobState
 from market.reports import panels
 from market.workspaces.dashboard import Chart, Number, Shares, yuan
 from tests import factories, trades
+from tests.orders.trades import buyer, place
 
 pytestmark = pytest.mark.django_db
 
@@ -62,6 +63,17 @@ def test_auditors_see_all_trade(market):
     assert by_state == {"paid into escrow": 1, "delivered": 1}
     (sector,) = shown["Sectors by value, last 30 days"].parts
     assert (str(sector.label)[0], sector.amount, sector.text) == ("M", 12_500, "¥125.00")
+
+
+def test_what_nobody_pays_for_is_counted_and_adds_no_value(market):
+    place(market)
+    orders.cancel(actor=buyer(market), order_id=place(market).id)
+    place(market, quantity=1_000, wait_for_funds=True)
+    found = numbers(panels.for_auditors, factories.actor_of(market.auditor))
+    assert (found["Orders"], found["Value of orders"]) == ("3", "¥100.00")
+    shown = pictures(panels.for_auditors, factories.actor_of(market.auditor))
+    assert shown["Value of orders a day (yuan)"].values[-1] == 100.0
+    assert [part.amount for part in shown["Sectors by value, last 30 days"].parts] == [10_000]
 
 
 def test_vendors_see_their_own(market):
