@@ -5,6 +5,7 @@ from collections.abc import Collection
 from typing import Any, NoReturn
 
 from django.contrib import messages
+from django.contrib.admin import display
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import get_content_type_for_model
 from django.contrib.admin.utils import unquote
@@ -15,6 +16,7 @@ from django.forms import ModelChoiceField, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import SimpleTemplateResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.views import ChangeList
 
@@ -192,6 +194,10 @@ class WholeNumberSearch:
             return queryset.filter(**{self.number_path: term.upper()}), False
 
 
+def _unlinked(fields: Collection[Any]) -> list[Any]:
+    return ["buyer_name" if name == "buyer_org" else name for name in fields]
+
+
 class OrganizationScope:
     """Rows of the actor's own organisation only: lists, detail, history, autocomplete, actions and acts alike.
 
@@ -209,7 +215,18 @@ class OrganizationScope:
 
 
 class OrganizationScopedAdmin(OrganizationScope, WorkspaceAdmin):
-    """Base of every admin class on the vendor site."""
+    """Base of every admin class on the vendor site. The buyer is named, not linked: its page is not the vendor's."""
+
+    @display(description=gettext_lazy("buyer"))
+    def buyer_name(self, row: Any) -> str:
+        """In the place of a field ``buyer_org``, of which Django would make a link."""
+        return str(row.buyer_org)
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        return _unlinked(super().get_fields(request, obj))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        return _unlinked(super().get_readonly_fields(request, obj))
 
     def history_entries(self, request: HttpRequest, object_id: str) -> QuerySet[LogEntry]:
         """Only what colleagues did: who of the operator looked at it, and what they noted, is the operator's.

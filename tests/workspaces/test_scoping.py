@@ -1,6 +1,7 @@
 """The admin half of the security matrix, over every registered model and every address of the three sites."""
 
 import json
+import re
 
 import pytest
 from django.apps import apps
@@ -24,6 +25,8 @@ AUDITORS_MAY = {("reports", "report")}
 
 DOORS = {"operator": {"operator"}, "vendor": {"lister", "owner"}, "auditor": {"auditor"}}
 STRANGERS = ["operator", "lister", "owner", "purchaser", "auditor", "nobody"]
+
+OBJECT_LINK = re.compile(r'href="(/[^"?]+/change/)"')
 
 each_site = pytest.mark.parametrize("site", SITES, ids=lambda site: site.name)
 
@@ -55,7 +58,8 @@ def test_nobody_else_gets_past_the_sign_in_page(two_markets, site, client, bare_
 
 @each_site
 def test_every_page_shows_itself_to_an_insider(two_markets, site, bare_pages):
-    """No page of an own object fails; the same test says when a new model has no row to be tried with."""
+    """No page of an own object fails, nor does one that it leads to; the same test says when a new model has no row to
+    be tried with."""
     insider = two_markets.insider(site)
     request = RequestFactory().get("/")
     request.user = User.objects.get(id=insider.session["_auth_user_id"])
@@ -63,9 +67,15 @@ def test_every_page_shows_itself_to_an_insider(two_markets, site, bare_pages):
     for model, model_admin in site._registry.items():
         own[model] = list(model_admin.get_queryset(request).values_list("pk", flat=True)[:1])
         assert own[model], f"make a {model._meta.label} in the two markets"
+    seen, linked = set(), {}
     for address in addresses(site, own):
         answer = insider.get(address.path)
         assert answer.status_code in expected(address.name), f"{address.path}: {answer.status_code}"
+        seen.add(address.path)
+        if address.name.endswith("_change"):
+            linked |= dict.fromkeys(OBJECT_LINK.findall(answer.content.decode()), address.path)
+    for path in linked.keys() - seen:
+        assert insider.get(path).status_code == 200, f"{linked[path]} leads to {path}"
 
 
 def expected(name: str) -> set[int]:
