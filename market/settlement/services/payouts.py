@@ -156,7 +156,7 @@ def bounce_payout(*, actor: Actor, payout_id: uuid.UUID, reason: str) -> Payout:
     """
     require_treasurer(actor)
     reason = clean_reason(reason, least=1)  # a bank may have a code of one letter
-    payout = find_payout(payout_id)
+    payout = find_payout(payout_id, Payout.objects.select_related("batch"))
     payable = payables([payout.vendor_org_id])[payout.vendor_org_id, payout.currency]
     again = new_payout(payout.batch, payout.amount)
     again.hold = PayoutHold.CAME_BACK
@@ -182,9 +182,9 @@ def bounce_payout(*, actor: Actor, payout_id: uuid.UUID, reason: str) -> Payout:
 
 
 def find_payout(payout_id: uuid.UUID, among: models.QuerySet | None = None) -> Payout:
-    """A payout with its batch, ``among`` all by default. Raises ``NotFound``."""
+    """A payout, ``among`` all by default. Raises ``NotFound``."""
     payouts = Payout.objects.all() if among is None else among
-    found = payouts.select_related("batch").filter(id=payout_id).first()
+    found = payouts.filter(id=payout_id).first()
     if found is None:
         raise NotFound
     return found

@@ -61,6 +61,13 @@ SELECT jsonb_build_object(
                  WHERE bank_reference LIKE %(mark)s GROUP BY state) AS states)
 )::text
 """
+PAYOUTS = """
+SELECT payout.*, batch.cutoff
+  FROM settlement_payout AS payout
+  JOIN settlement_settlementbatch AS batch ON batch.id = payout.batch_id
+ WHERE payout.vendor_org_id = %s
+ ORDER BY payout.id
+"""
 CAPTURED = ("capture_net", "capture_commission", "capture_vat")
 
 
@@ -167,8 +174,8 @@ class Exchange(Orders):
         return banking.import_statement(actor=SYSTEM, file=io.BytesIO(file))
 
     def _payout(self, name: str) -> Payout:
-        found = list(Payout.objects.filter(vendor_org=self.market.vendor).select_related("batch").order_by("id"))
-        return dict(zip(names(payout.batch.cutoff for payout in found), found, strict=True))[name]
+        found = list(Payout.objects.raw(PAYOUTS, [self.market.vendor.id]))
+        return dict(zip(names(payout.cutoff for payout in found), found, strict=True))[name]
 
     def _person(self, who: str) -> Actor:
         return factories.actor_of({"operator": self.market.operator, "treasurer": self.treasurer}[who])
