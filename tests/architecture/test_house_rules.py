@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import CommandParser, call_command, get_commands, load_command_class
 
 ROOT = Path(settings.BASE_DIR)
 CODE = ["accounts", "market", "settings"]
@@ -41,6 +41,20 @@ def test_every_room_is_in_the_layers_and_installed():
 @pytest.mark.django_db
 def test_models_and_migrations_agree():
     call_command("makemigrations", "--check", "--dry-run", verbosity=0)
+
+
+def test_every_command_explains_its_options():
+    """``--help`` says what each option of ours is for."""
+    unsaid = []
+    for name, app in get_commands().items():
+        if not str(app).startswith(("accounts", "market")):
+            continue
+        command = load_command_class(app, name)
+        parser = CommandParser()
+        command.add_arguments(parser)
+        unsaid += [f"{name} {action.dest}" for action in parser._actions if not action.help]
+        assert command.help, name
+    assert unsaid == []
 
 
 def test_files_stay_readable():

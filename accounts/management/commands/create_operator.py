@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--uscc", required=True, help="the organisation's Unified Social Credit Code")
         parser.add_argument("--name", required=True, help="the organisation's name")
         parser.add_argument("--email", required=True, help="the operator's e-mail address")
-        parser.add_argument("--region", default="贵州省贵阳市")
+        parser.add_argument("--region", default="贵州省贵阳市", help="where it is, %(default)s by default")
 
     def handle(self, *args: Any, **options: Any) -> None:
         organization = Organization(

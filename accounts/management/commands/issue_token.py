@@ -16,11 +16,16 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--email", required=True, help="the member's e-mail address")
-        parser.add_argument("--role", required=True, choices=Role.values)
+        parser.add_argument("--role", required=True, choices=Role.values, help="the role it acts in")
         parser.add_argument("--organization", help="the organisation's code, when the member has the role in several")
         parser.add_argument("--name", default="command line", help="what the token is called in lists")
         parser.add_argument("--scopes", nargs="+", choices=Scope.values, help="all that the role allows when left out")
-        parser.add_argument("--days", type=int, default=services.DEFAULT_LIFETIME.days)
+        parser.add_argument(
+            "--days",
+            type=int,
+            default=services.DEFAULT_LIFETIME.days,
+            help="how long it is good, %(default)s by default",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         found = Membership.objects.filter(

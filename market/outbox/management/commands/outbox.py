@@ -10,7 +10,9 @@ class Command(BaseCommand):
     help = "Show how the durable work stands (default), or send dead letters back to work."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("act", nargs="?", choices=["status", "retry"], default="status")
+        parser.add_argument(
+            "act", nargs="?", choices=["status", "retry"], default="status", help="show it, or send dead letters back"
+        )
         parser.add_argument("--dead", action="store_true", help="with retry: every dead letter")
         parser.add_argument("--kind", default="", help="with retry: only those of this kind")
 
