@@ -15,6 +15,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
+from accounts.bank_numbers import plain_number
 from accounts.models import ApiToken, BankAccountChange, Membership, Organization
 from accounts.services import DEFAULT_LIFETIME, MAX_LIFETIME
 from accounts.states import SCOPES_OF_ROLE, Capacity, Scope
@@ -30,7 +31,7 @@ class OrganizationForm(forms.ModelForm):
 
     class Meta:
         model = Organization
-        fields = ("name", "uscc", "region", "taxpayer_type", "bank_account", "capacities")
+        fields = ("name", "uscc", "region", "taxpayer_type", "bank_account", "bank_code", "capacities")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """The number that is kept is not in the page; an empty field leaves it as it is."""
@@ -44,6 +45,10 @@ class OrganizationForm(forms.ModelForm):
         """What was typed, or what was kept before."""
         return self.cleaned_data["bank_account"] or self.instance.bank_account
 
+    def clean_bank_code(self) -> str:
+        """As it is kept."""
+        return plain_number(self.cleaned_data["bank_code"])
+
 
 class BankAccountForm(forms.ModelForm):
     """Where the vendor wants to be paid from now on."""
@@ -53,6 +58,16 @@ class BankAccountForm(forms.ModelForm):
         max_length=64,
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
         help_text=_("Of your own organisation: 8 to 32 digits, or an IBAN. The exchange calls you before it approves."),
+    )
+    bank_code = forms.CharField(
+        label=_("Bank code"),
+        max_length=64,
+        required=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
+        help_text=_(
+            "The CNAPS code (联行号) of the bank, 12 digits; for an IBAN the BIC, or nothing. To change only this, "
+            "write the account number that you have."
+        ),
     )
     is_old_lost = forms.BooleanField(
         label=_("The old account can receive nothing"),
@@ -64,7 +79,11 @@ class BankAccountForm(forms.ModelForm):
 
     class Meta:
         model = BankAccountChange
-        fields = ("bank_account", "is_old_lost", "reason")
+        fields = ("bank_account", "bank_code", "is_old_lost", "reason")
+
+    def clean_bank_code(self) -> str:
+        """As it is kept."""
+        return plain_number(self.cleaned_data["bank_code"])
 
 
 class MemberForm(forms.ModelForm):

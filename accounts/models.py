@@ -9,7 +9,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from accounts import uscc
+from accounts import bank_numbers, uscc
 from accounts.states import (
     OPEN_ACCOUNT_CHANGES,
     AccountChangeState,
@@ -18,7 +18,7 @@ from accounts.states import (
     Role,
     TaxpayerType,
 )
-from accounts.validators import validate_uscc
+from accounts.validators import validate_bank_code, validate_uscc
 from market.kernel import clock
 from market.kernel.actors import Actor
 from market.kernel.encryption import EncryptedField, masked
@@ -38,6 +38,15 @@ class Organization(models.Model):
         _("taxpayer type"), max_length=16, choices=TaxpayerType, default=TaxpayerType.GENERAL
     )
     bank_account = EncryptedField(_("bank account"), max_length=34, blank=True)
+    bank_code = models.CharField(
+        _("bank code"),
+        max_length=bank_numbers.CODE_LENGTH,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_bank_code],
+        help_text=_("The bank of the account: its CNAPS code (联行号), 12 digits, or its BIC beside an IBAN."),
+    )
     capacities = ArrayField(models.CharField(max_length=32, choices=Capacity), verbose_name=_("capacities"))
     state = models.CharField(_("state"), max_length=16, choices=OrganizationState, default=OrganizationState.PENDING)
     created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
@@ -62,6 +71,12 @@ class Organization(models.Model):
                 name="organization_capacities_known",
                 condition=models.Q(capacities__contained_by=Capacity.values, capacities__len__gt=0),
             ),
+            models.CheckConstraint(
+                name="organization_bank_code_goes_with_the_account",
+                condition=models.Q(bank_code="")
+                | (models.Q(bank_code__regex=bank_numbers.CODE_PATTERN) & ~models.Q(bank_account="")),
+                violation_error_message=_("A bank code goes with a bank account: write that, too."),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -72,11 +87,17 @@ class Organization(models.Model):
         """The bank account as people see it: masked."""
         return masked(self.bank_account)
 
+    @property
+    def shown_bank_code(self) -> str:
+        """The bank code as people see it."""
+        return str(bank_numbers.shown_code(self.bank_account, self.bank_code))
+
 
 class BankAccountChange(models.Model):
     """WHY: a vendor is paid to another account only when its owner has asked for it, an operator who is not of the
     vendor has approved it, and a time has passed in which the vendor can still take it back. The history of a vendor's
-    accounts: what was asked never changes, what became of it is decided once.
+    accounts: what was asked never changes, what became of it is decided once. Account and bank code go together, and
+    a change may be of the code only.
 
     ``is_old_lost`` says that the old account can receive nothing: payouts are then held until the change has ended.
     """
@@ -86,7 +107,18 @@ class BankAccountChange(models.Model):
         Organization, models.PROTECT, related_name="bank_account_changes", verbose_name=_("vendor")
     )
     bank_account = EncryptedField(_("new bank account"), max_length=34)
+    bank_code = models.CharField(
+        _("new bank code"),
+        max_length=bank_numbers.CODE_LENGTH,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_bank_code],
+    )
     replaced = EncryptedField(_("bank account before"), max_length=34, blank=True)
+    replaced_code = models.CharField(
+        _("bank code before"), max_length=bank_numbers.CODE_LENGTH, blank=True, default="", db_default=""
+    )
     is_old_lost = models.BooleanField(_("the old account can receive nothing"), default=False)
     reason = models.CharField(_("reason"), max_length=MAX_REASON)
     state = models.CharField(_("state"), max_length=16, choices=AccountChangeState, default=AccountChangeState.PROPOSED)
@@ -136,6 +168,10 @@ class BankAccountChange(models.Model):
                 condition=models.Q(approved_by=None, approved_at=None, effective_at=None)
                 | models.Q(approved_by__isnull=False, effective_at__gte=models.F("approved_at")),
             ),
+            models.CheckConstraint(
+                name="bank_account_change_bank_code_format",
+                condition=models.Q(bank_code__regex=bank_numbers.CODE_PATTERN),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -147,9 +183,19 @@ class BankAccountChange(models.Model):
         return masked(self.bank_account)
 
     @property
+    def shown_bank_code(self) -> str:
+        """The new bank code as people see it."""
+        return str(bank_numbers.shown_code(self.bank_account, self.bank_code))
+
+    @property
     def shown_replaced(self) -> str:
         """The account before as people see it: masked."""
         return masked(self.replaced)
+
+    @property
+    def shown_replaced_code(self) -> str:
+        """The bank code before as people see it."""
+        return str(bank_numbers.shown_code(self.replaced, self.replaced_code))
 
 
 class UserManager(BaseUserManager):

@@ -22,13 +22,14 @@ def change_notice(actor: Actor) -> Iterator[notices.Notice]:
     change = open_account_changes().filter(vendor_org_id=actor.organization_id).first()
     if change is None:
         return
+    account = f"{change.shown_bank_account} ({change.shown_bank_code})"
     if change.state == AccountChangeState.COOLING:
         moment = date_format(timezone.localtime(change.effective_at), "DATETIME_FORMAT")
         text = _("From %(moment)s you are paid to another bank account, %(account)s. An owner can still withdraw this.")
-        text %= {"moment": moment, "account": change.shown_bank_account}
+        text %= {"moment": moment, "account": account}
     else:
         text = _("Another bank account has been asked for, %(account)s. An owner can withdraw this.")
-        text %= {"account": change.shown_bank_account}
+        text %= {"account": account}
     yield notices.Notice(text, reverse("vendor:accounts_bankaccountchange_change", args=[change.id]))
 
 

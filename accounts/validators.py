@@ -1,7 +1,9 @@
 from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
 from accounts import uscc
+from accounts.bank_numbers import CODE_PATTERN
 
 
 def validate_uscc(value: str) -> None:
@@ -12,3 +14,8 @@ def validate_uscc(value: str) -> None:
             code="invalid_uscc",
             params={"value": value},
         )
+
+
+validate_bank_code = RegexValidator(
+    CODE_PATTERN, _("Write the CNAPS code (联行号) of the bank, 12 digits, or its BIC beside an IBAN.")
+)

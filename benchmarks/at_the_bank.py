@@ -42,6 +42,7 @@ PAYOUT = {
     "batch_id": "sent.batch",
     "state": "'sent'",
     "ended_at": "NULL",
+    "bank_code": "'102100099996'",
     "reference": "'QS20261120' || translate(lpad(n::text, 13, '0'), '0189', 'ABCD')",
 }
 
@@ -235,6 +236,9 @@ def payments_as_tree(count: int) -> dict:
         put(identification, "InstrId", text=payment.reference)
         put(identification, "EndToEndId", text=payment.reference)
         put(one, "Amt", "InstdAmt", text=to_text(payment.amount), Ccy="CNY")
+        member = put(one, "CdtrAgt", "FinInstnId", "ClrSysMmbId")
+        put(member, "ClrSysId", "Cd", text="CNAPS")
+        put(member, "MmbId", text=payment.bank_code)
         put(one, "Cdtr", "Nm", text=payment.creditor_name)
         put(one, "CdtrAcct", "Id", "Othr", "Id", text=payment.bank_account)
         put(one, "RmtInf", "Ustrd", text=f"{file.debtor_name} {payment.reference}")

@@ -4,6 +4,7 @@ import dataclasses
 import random
 
 from accounts import uscc
+from accounts.bank_numbers import check_digit
 from accounts.states import TaxpayerType
 from demo.vocabulary import SECTORS
 
@@ -53,6 +54,7 @@ class Company:
     sector: str
     taxpayer_type: str
     bank_account: str
+    bank_code: str
 
 
 def companies(seed: int, group: str, count: int) -> list[Company]:
@@ -83,9 +85,16 @@ def companies(seed: int, group: str, count: int) -> list[Company]:
                 sector=sector,
                 taxpayer_type=TaxpayerType.GENERAL if chance.random() < 0.7 else TaxpayerType.SMALL_SCALE,
                 bank_account=f"6222{chance.randrange(10**15):015d}",
+                bank_code=_bank_code(number),
             )
         )
     return made
+
+
+def _bank_code(number: int) -> str:
+    """The CNAPS code of an invented branch in Guiyang (area 7010); no bank has the number 999."""
+    digits = f"9997010{number % 10_000:04d}"
+    return digits + check_digit(digits)
 
 
 def person(chance: random.Random) -> str:

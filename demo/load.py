@@ -128,6 +128,7 @@ def _organization(company: Company, capacity: str, verified: bool = True) -> Org
         region=company.region,
         taxpayer_type=company.taxpayer_type,
         bank_account=company.bank_account,
+        bank_code=company.bank_code,
         capacities=[capacity],
         state=OrganizationState.VERIFIED if verified else OrganizationState.PENDING,
     )

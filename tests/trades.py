@@ -221,7 +221,9 @@ def whole_trade(market: factories.Market) -> Order:
     invoicing.issued_for(market, order.id)
     factories.api_client(market.lister)
     owner = factories.actor_of(factories.member(market.vendor, Role.OWNER))
-    accounts.propose_bank_account(actor=owner, bank_account="6222021234567890987", reason="We have changed banks.")
+    accounts.propose_bank_account(
+        actor=owner, bank_account="6222021234567890987", bank_code="102100099996", reason="We have changed banks."
+    )
     insert_together(online_payment(market))
     banking.make_payment_file(actor=SYSTEM, cutoff=clock.business_midnight(clock.business_date()))
     banking.import_statement(actor=SYSTEM, file=message([Entry(5_000, "Invoice 17")], account=exchange_account()))

@@ -20,15 +20,17 @@ from market.workspaces.sites import auditor_site, operator_site, vendor_site
 
 
 class ReadChanges:
-    """How changes look, on every site: numbers by their last characters."""
+    """How changes look, on every site: numbers of accounts by their last characters."""
 
     icon = "account_balance"
-    list_display = ("account", "account_before", "state", "proposed_at", "effective_at", "ended_at")
+    list_display = (
+        "account", "code", "account_before", "code_before", "state", "proposed_at", "effective_at", "ended_at",
+    )  # fmt: skip
     list_display_links = ("account",)
     list_filter = ("state", "is_old_lost")
     fields = (
-        "vendor_org", "account", "account_before", "is_old_lost", "reason", "state", "proposed_by", "proposed_at",
-        "approved_at", "effective_at", "ended_at", "end_reason",
+        "vendor_org", "account", "code", "account_before", "code_before", "is_old_lost", "reason", "state",
+        "proposed_by", "proposed_at", "approved_at", "effective_at", "ended_at", "end_reason",
     )  # fmt: skip
     readonly_fields = fields
 
@@ -39,9 +41,17 @@ class ReadChanges:
     def account(self, change: BankAccountChange) -> str:
         return change.shown_bank_account
 
+    @admin.display(description=_("new bank code"))
+    def code(self, change: BankAccountChange) -> str:
+        return change.shown_bank_code
+
     @admin.display(description=_("bank account before"))
     def account_before(self, change: BankAccountChange) -> str:
         return change.shown_replaced or "—"
+
+    @admin.display(description=_("bank code before"))
+    def code_before(self, change: BankAccountChange) -> str:
+        return change.shown_replaced_code
 
 
 class ReadChangesAndWho(ReadChanges):

@@ -18,6 +18,7 @@ from market.workspaces.bases import OrganizationScopedAdmin, WorkspaceAdmin
 from market.workspaces.sites import auditor_site, operator_site, vendor_site
 
 OPERATORS = (Role.OPERATOR,)
+SHOWN_OF = {"bank_account": "account_shown", "bank_code": "code_shown"}
 
 
 def is_operator(actor: Actor) -> bool:
@@ -40,14 +41,21 @@ class ReadOrganizations:
 
     icon = "apartment"
     list_display = ("name", "uscc", "region", "capacities_text", "state", "created_at")
-    list_filter = ("state", CapacityFilter, "taxpayer_type")
+    list_filter = ("state", CapacityFilter, "taxpayer_type", ("bank_code", admin.EmptyFieldListFilter))
     search_fields = ("name", "uscc")
-    fields = ("name", "uscc", "region", "taxpayer_type", "account_shown", "capacities_text", "state", "created_at")
-    readonly_fields = ("account_shown", "capacities_text", "state", "created_at")
+    fields = (
+        "name", "uscc", "region", "taxpayer_type", "account_shown", "code_shown", "capacities_text", "state",
+        "created_at",
+    )  # fmt: skip
+    readonly_fields = ("account_shown", "code_shown", "capacities_text", "state", "created_at")
 
     @admin.display(description=_("bank account"))
     def account_shown(self, organization: Organization) -> str:
         return organization.shown_bank_account
+
+    @admin.display(description=_("bank code"))
+    def code_shown(self, organization: Organization) -> str:
+        return organization.shown_bank_code
 
     @admin.display(description=_("capacities"))
     def capacities_text(self, organization: Organization) -> str:
@@ -104,7 +112,7 @@ class OrganizationAdmin(ReadOrganizations, WorkspaceAdmin):
             # A verified vendor's own owner asks for another account (``BankAccountChange``).
             is_typed = obj.state == OrganizationState.PENDING or Capacity.OPERATOR in obj.capacities
             fields = OrganizationForm.Meta.fields
-            shown = fields if is_typed else ["account_shown" if name == "bank_account" else name for name in fields]
+            shown = fields if is_typed else [SHOWN_OF.get(name, name) for name in fields]
             return (*shown, "state", "created_at")
         return self.fields
 

@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from accounts import jobs
-from accounts.bank_numbers import fault, plain_number
+from accounts.bank_numbers import code_fault, fault, is_domestic, plain_number
 from accounts.errors import ApproverNotIndependent, ChangeOpen
 from accounts.models import BankAccountChange, Membership, Organization
 from accounts.services.rules import require_operator
@@ -32,29 +32,32 @@ from market.outbox.services import job
 
 
 def propose_bank_account(
-    *, actor: Actor, bank_account: str, reason: str, is_old_lost: bool = False
+    *, actor: Actor, bank_account: str, reason: str, bank_code: str = "", is_old_lost: bool = False
 ) -> BankAccountChange:
     """The owner of a vendor asks to be paid to another account: 8 to 32 digits, or an IBAN.
 
-    Raises ``InvalidInput`` for a number nobody could be paid at or that is in use already, ``ChangeOpen`` while
-    another change is open, ``Forbidden`` for anybody but an owner of a vendor in person.
+    ``bank_code`` is the CNAPS code of the bank, which a domestic number needs, or the BIC beside an IBAN. Who gives the
+    number that is in use and another code changes the code only.
+
+    Raises ``InvalidInput`` for a number nobody could be paid at or that is in use already, or a wrong code,
+    ``ChangeOpen`` while another change is open, ``Forbidden`` for anybody but an owner of a vendor in person.
     """
     actor.require_role(Role.OWNER)
     actor.require_capacity(Capacity.VENDOR)
     _require_person(actor)
-    reason, number = clean_reason(reason), plain_number(bank_account)
-    refused = fault(number)
+    reason, number, code = clean_reason(reason), plain_number(bank_account), plain_number(bank_code)
+    _require_payable(number, code)
     with _one_open(), transaction.atomic():
         # Whoever puts another number in force waits, so that what is replaced is what stands there.
         vendor = lock_in_order(Organization.objects.filter(id=actor.organization_id)).get()
-        if number == plain_number(vendor.bank_account):
-            refused = _("You are paid to this account already.")
-        if refused:
-            raise InvalidInput(errors={"/bank_account": refused})
+        if (number, code) == (plain_number(vendor.bank_account), vendor.bank_code):
+            raise InvalidInput(errors={"/bank_account": _("You are paid to this account already.")})
         change = BankAccountChange(
             vendor_org=vendor,
             bank_account=number,
+            bank_code=code,
             replaced=vendor.bank_account,
+            replaced_code=vendor.bank_code,
             is_old_lost=is_old_lost,
             reason=reason,
             proposed_by_id=actor.user_id,
@@ -126,9 +129,20 @@ def put_bank_account_in_force(*, change_id: uuid.UUID) -> None:
             return
         if change.effective_at > clock.now():
             raise IllegalTransition(_("It has not cooled yet."), state=change.state, legal_moves=[])
-        Organization.objects.filter(id=vendor.id).update(bank_account=change.bank_account)
+        Organization.objects.filter(id=vendor.id).update(bank_account=change.bank_account, bank_code=change.bank_code)
         move_state(cooling, ACCOUNT_CHANGE_MOVES, AccountChangeState.IN_FORCE, ended_at=clock.now())
         insert_together(_proof("in_force", SYSTEM, change))
+
+
+def _require_payable(number: str, code: str) -> None:
+    """Raise ``InvalidInput`` for an account or a bank at which nobody could be paid."""
+    if refused := fault(number):
+        raise InvalidInput(errors={"/bank_account": refused})
+    refused = code_fault(number, code)
+    if not code and is_domestic(number):
+        refused = _("Write the CNAPS code (联行号) of the bank: 12 digits.")
+    if refused:
+        raise InvalidInput(errors={"/bank_code": refused})
 
 
 @contextlib.contextmanager
@@ -184,5 +198,11 @@ def _proof(name: str, actor: Actor, change: BankAccountChange, **more: object) -
         subject=("bankaccountchange", change.id),
         on_behalf_of=change.vendor_org_id,
         vendor_org_id=change.vendor_org_id,
-        payload={"from": change.shown_replaced, "to": change.shown_bank_account, **more},
+        payload={
+            "from": change.shown_replaced,
+            "from_bank_code": change.replaced_code,
+            "to": change.shown_bank_account,
+            "to_bank_code": change.bank_code,
+            **more,
+        },
     )

@@ -24,7 +24,8 @@ from market.kernel.words import clean_reason
 from market.outbox.models import Job
 from market.outbox.services import job
 
-EDITABLE = ("name", "region", "taxpayer_type", "bank_account", "capacities")
+EDITABLE = ("name", "region", "taxpayer_type", "bank_account", "bank_code", "capacities")
+OF_THE_ACCOUNT = frozenset({"bank_account", "bank_code"})
 
 
 def register_organizations(*, actor: Actor, organizations: Sequence[Organization]) -> list[Organization]:
@@ -50,10 +51,11 @@ def register_organizations(*, actor: Actor, organizations: Sequence[Organization
 
 
 def edit_organization(*, actor: Actor, organization_id: uuid.UUID, **changes: Any) -> None:
-    """Change name, region, taxpayer type, bank account or capacities; the USCC is the identity and stays.
+    """Change name, region, taxpayer type, bank account and code, or capacities; the USCC is the identity and stays.
 
-    A new capacity opens the accounts it needs. The bank account of an organisation that has been verified is changed
-    by its own owner (``propose_bank_account``), but for the exchange's. Raises ``InvalidInput`` or ``NotFound``.
+    A new capacity opens the accounts it needs. Bank account and code of an organisation that has been verified are
+    changed by its own owner (``propose_bank_account``), but for the exchange's. Raises ``InvalidInput`` or
+    ``NotFound``.
     """
     require_operator(actor)
     if not set(changes) <= set(EDITABLE):
@@ -65,9 +67,9 @@ def edit_organization(*, actor: Actor, organization_id: uuid.UUID, **changes: An
         changed = {name: value for name, value in changes.items() if value != getattr(organization, name)}
         if not changed:
             return
-        if "bank_account" in changed and not _may_set_account(actor, organization):
+        if (kept := OF_THE_ACCOUNT & set(changed)) and not _may_set_account(actor, organization):
             text = _("Its owner asks for another account, in its own workspace; then you can approve it.")
-            raise InvalidInput(errors={"/bank_account": text})
+            raise InvalidInput(errors={f"/{name}": text for name in kept})
         proof = {name: _shown(name, getattr(organization, name), value) for name, value in changed.items()}
         for name, value in changed.items():
             setattr(organization, name, value)
@@ -153,8 +155,11 @@ def _faults(organization: Organization) -> dict[str, str | Promise]:
         faults["/capacities"] = _("Choose at least one of the known capacities.")
     elif {Capacity.OPERATOR, Capacity.VENDOR} <= capacities:
         faults["/capacities"] = _("The operator of an exchange may not sell on it.")
-    if organization.bank_account and (text := bank_numbers.fault(bank_numbers.plain_number(organization.bank_account))):
+    number = bank_numbers.plain_number(organization.bank_account)
+    if number and (text := bank_numbers.fault(number)):
         faults["/bank_account"] = text
+    elif text := bank_numbers.code_fault(number, organization.bank_code):
+        faults["/bank_code"] = text
     if organization.taxpayer_type not in TaxpayerType.values:
         faults["/taxpayer_type"] = _("Not a known taxpayer type.")
     return faults

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from xml.sax.saxutils import escape
 
-from accounts.bank_numbers import is_iban
+from accounts.bank_numbers import is_cnaps, is_iban
 from market.kernel.money import to_text
 
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"
@@ -34,7 +34,7 @@ HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 """
 PAYMENT = """<CdtTrfTxInf>\
 <PmtId><InstrId>{reference}</InstrId><EndToEndId>{reference}</EndToEndId></PmtId>\
-<Amt><InstdAmt Ccy="{currency}">{amount}</InstdAmt></Amt>\
+<Amt><InstdAmt Ccy="{currency}">{amount}</InstdAmt></Amt>{agent}\
 <Cdtr><Nm>{name}</Nm></Cdtr><CdtrAcct><Id>{account}</Id></CdtrAcct>\
 <RmtInf><Ustrd>{words}</Ustrd></RmtInf>\
 </CdtTrfTxInf>
@@ -59,13 +59,17 @@ class Order:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Payment:
-    """One payment: fen, to whom; ``reference`` comes back on the bank's statement."""
+    """One payment: fen, to whom; ``reference`` comes back on the bank's statement.
+
+    ``bank_code`` is the CNAPS code or BIC of the payee's bank; without it the file does not name the bank.
+    """
 
     reference: str
     amount: int
     name: str
     account: str
     words: str
+    bank_code: str = ""
 
 
 def write(order: Order, payments: Iterable[Payment]) -> Iterator[bytes]:
@@ -94,6 +98,7 @@ def write(order: Order, payments: Iterable[Payment]) -> Iterator[bytes]:
             reference=escape(payment.reference),
             currency=order.currency,
             amount=to_text(payment.amount),
+            agent=_agent(payment.bank_code),
             name=_text(payment.name, MAX_NAME),
             account=_identification(payment.account),
             words=_text(payment.words, MAX_WORDS),
@@ -110,6 +115,16 @@ def write(order: Order, payments: Iterable[Payment]) -> Iterator[bytes]:
 
 def _text(text: str, most: int) -> str:
     return escape(" ".join(FORBIDDEN.sub(" ", text).split())[:most]) or "-"
+
+
+def _agent(bank_code: str) -> str:
+    """The payee's bank: by its number in China's clearing system (``CNAPS`` in ISO's external code list) or its BIC."""
+    if not bank_code:
+        return ""
+    bank = f"<BICFI>{bank_code}</BICFI>"
+    if is_cnaps(bank_code):
+        bank = f"<ClrSysMmbId><ClrSysId><Cd>CNAPS</Cd></ClrSysId><MmbId>{bank_code}</MmbId></ClrSysMmbId>"
+    return f"<CdtrAgt><FinInstnId>{bank}</FinInstnId></CdtrAgt>"
 
 
 def _identification(account: str) -> str:

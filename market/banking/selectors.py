@@ -70,12 +70,14 @@ class PaymentLine(NamedTuple):
     amount: int
     creditor_name: str
     bank_account: str
+    bank_code: str
 
 
 def payments_of(file: PaymentFile) -> Iterator[PaymentLine]:
     """The payments of a file, by position, a slice a query: flat memory, and no cursor held open."""
     last = 0
     names = ("position", "payout__reference", "payout__amount", "creditor_name", "payout__bank_account")
+    names += ("payout__bank_code",)
     payments = Payment.objects.filter(file=file).order_by("position").values_list(*names)
     while True:
         slice_ = list(map(PaymentLine._make, payments.filter(position__gt=last)[:PAYMENTS_A_QUERY]))

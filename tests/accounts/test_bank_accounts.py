@@ -1,17 +1,22 @@
 """Another bank account for a vendor: asked for, approved by somebody else, cooled, and only then paid to."""
 
 import datetime
+import hashlib
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
+from hypothesis import given as for_any
+from hypothesis import strategies as st
+from lxml import etree
 
 from accounts import services
-from accounts.bank_numbers import fault, plain_number
+from accounts.bank_numbers import check_digit, fault, plain_number
 from accounts.errors import ApproverNotIndependent, ChangeOpen
 from accounts.models import BankAccountChange, Organization
 from accounts.states import AccountChangeState, Capacity, Role
 from market.audit.models import AuditEvent
+from market.banking import pain
 from market.banking.models import PaymentFile
 from market.banking.services import make_payment_file
 from market.banking.services.payment_files import content
@@ -31,8 +36,9 @@ from tests.concurrency.together import together
 from tests.settlement.trades import accepted_orders, capture_orders, market_with_fees
 from tests.tables import changed, fingerprint
 
-NEW = "6222021234567890987"
+NEW, BANK = "6222021234567890987", "102100099996"
 DAYS = 3
+P = f"{{{pain.NAMESPACE}}}"
 
 
 @pytest.fixture
@@ -47,7 +53,7 @@ def owner(market):
 
 
 def propose(owner, **given) -> BankAccountChange:
-    wanted = {"bank_account": NEW, "reason": "We have changed banks."} | given
+    wanted = {"bank_account": NEW, "bank_code": BANK, "reason": "We have changed banks."} | given
     return services.propose_bank_account(actor=factories.actor_of(owner), **wanted)
 
 
@@ -62,8 +68,22 @@ def cooled() -> datetime.datetime:
 def settle(market) -> Payout:
     """A new payout of the vendor's."""
     capture_orders(accepted_orders(market, [10_000]))
-    run_settlement(actor=SYSTEM, cutoff=clock.now())
+    with clock.frozen_at(clock.now() + datetime.timedelta(seconds=1)):  # where the clock stands still, too
+        run_settlement(actor=SYSTEM, cutoff=clock.now())
     return Payout.objects.filter(vendor_org=market.vendor).latest("id")
+
+
+def agents(file: PaymentFile) -> dict[str, str]:
+    """What the file says of each payee's bank, by the payee's account; read as XML."""
+    tree = etree.fromstring(b"".join(content(PaymentFile.objects.get(id=file.id))))
+    return {
+        one.findtext(f"{P}CdtrAcct//{P}Othr/{P}Id"): one.xpath("string(*[local-name()='CdtrAgt'])")
+        for one in tree.iter(P + "CdtTrfTxInf")
+    }
+
+
+def digest_of(file: PaymentFile) -> str:
+    return hashlib.sha256(b"".join(content(PaymentFile.objects.get(id=file.id)))).hexdigest()
 
 
 def account_of(market) -> str:
@@ -75,36 +95,69 @@ class TestLife:
         """Through the pages of both sides; what was paid, or told to the bank, before stays where it went."""
         old = market.vendor.bank_account
         client.force_login(owner.user)
-        given = {"bank_account": " 6222 0212-3456 7890987", "reason": "We have changed banks."}
+        given = {"bank_account": " 6222 0212-3456 7890987", "bank_code": "1021 0009 9996"}
+        given |= {"reason": "We have changed banks."}
         assert client.post(reverse("vendor:accounts_bankaccountchange_add"), given).status_code == 302
         change = BankAccountChange.objects.get()
         page = client.get(reverse("vendor:index")).content.decode()
-        assert "•••• 0987" in page and NEW not in page
+        assert f"•••• 0987 ({BANK})" in page and NEW not in page
         client.force_login(market.operator.user)
         queue = client.get(reverse("operator:accounts_bankaccountchange_changelist")).content.decode()
-        assert market.vendor.name in queue and "•••• 0987" in queue and NEW not in queue
+        assert market.vendor.name in queue and "•••• 0987" in queue and BANK in queue and NEW not in queue
         act = reverse("operator:accounts_bankaccountchange_act", args=[change.id, "approve"])
         assert client.post(act, {"confirmed": "yes"}).status_code == 302
         change.refresh_from_db()
         assert (change.state, change.approved_by_id) == (AccountChangeState.COOLING, market.operator.user_id)
         assert change.effective_at - change.approved_at == datetime.timedelta(days=DAYS)
         before = settle(market)
-        assert before.bank_account == old
+        assert (before.bank_account, before.bank_code) == (old, "")
         file = make_payment_file(actor=SYSTEM, cutoff=before.batch.cutoff)
         with pytest.raises(IllegalTransition):
             services.put_bank_account_in_force(change_id=change.id)
         with clock.frozen_at(cooled()):
             perform(Job.objects.get(subject_id=change.id).id)
-        after = settle(market)
+            after = settle(market)
         change.refresh_from_db()
         assert change.state == AccountChangeState.IN_FORCE
         assert (after.state, after.bank_account, account_of(market)) == (PayoutState.SENT, NEW, NEW)
-        assert old.encode() in b"".join(content(PaymentFile.objects.get(id=file.id)))
+        assert agents(file) == {old: ""} and digest_of(file) == file.file_sha256
+        later = make_payment_file(actor=SYSTEM, cutoff=after.batch.cutoff)
+        assert agents(later) == {NEW: f"CNAPS{BANK}"}
         names = AuditEvent.objects.filter(subject_id=change.id).order_by("id").values_list("name", flat=True)
         assert [name.rpartition(".")[2] for name in names] == ["proposed", "approved", "in_force"]
         with connection.cursor() as cursor:
             cursor.execute("SELECT bank_account || replaced FROM accounts_bankaccountchange")
             assert NEW not in cursor.fetchone()[0]
+
+    def test_another_bank_code_takes_the_same_way(self, market, owner, client):
+        """What was sent keeps the code it was sent with, and its file is written again the same to the byte."""
+        old, other = account_of(market), "103100000026"
+        Organization.objects.filter(id=market.vendor.id).update(bank_code=BANK)
+        before = settle(market)
+        file = make_payment_file(actor=SYSTEM, cutoff=before.batch.cutoff)
+        change = propose(owner, bank_account=old, bank_code=other)
+        waiting = settle(market)
+        approve(market, change)
+        with clock.frozen_at(cooled()):
+            services.put_bank_account_in_force(change_id=change.id)
+            after = settle(market)
+        assert [payout.bank_code for payout in (before, waiting, after)] == [BANK, BANK, other]
+        assert account_of(market) == old and agents(file) == {old: f"CNAPS{BANK}"}
+        assert digest_of(file) == file.file_sha256
+        assert agents(make_payment_file(actor=SYSTEM, cutoff=after.batch.cutoff)) == {old: f"CNAPS{other}"}
+        proof = AuditEvent.objects.get(subject_id=change.id, name="bank_account_change.in_force").payload
+        assert (proof["from_bank_code"], proof["to_bank_code"]) == (BANK, other)
+        sent = AuditEvent.objects.get(subject_id=after.id, name="payout.sent").payload
+        assert (sent["bank_account"], sent["bank_code"]) == (f"•••• {old[-4:]}", other)
+        shown = factories.api_client(market.vendor_finance).get(f"/api/v1/settlement/payouts/{before.id}").json()
+        assert shown["bank_code"] == BANK
+        client.force_login(market.operator.user)
+        for name, key in (("accounts_organization", market.vendor.id), ("settlement_payout", after.id)):
+            assert other in client.get(reverse(f"operator:{name}_change", args=[key])).content.decode()
+        for sql in ("bank_code = '102100099996'", "bank_code = ''"):
+            with pytest.raises(IntegrityError) as error, transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(f"UPDATE settlement_payout SET {sql} WHERE id = %s", [after.id])
+            assert violated_constraint(error.value) == "settlement_payout_bank_code_stays"
 
     @pytest.mark.parametrize("is_approved", [False, True])
     def test_a_change_that_ends_changes_nothing(self, market, owner, is_approved):
@@ -150,9 +203,54 @@ class TestRefused:
             assert set(refusal.value.errors) == {"/bank_account"}, number
         assert changed(before) == []
 
+    def test_a_bank_nobody_could_be_paid_at(self, market, owner, client):
+        """Beside the field, in both languages; an IBAN needs no code."""
+        before = fingerprint()
+        iban = "GB82WEST12345698765432"
+        wrong = ["", "10210009999", "1021000999966", "10210009999X", "102100099997", "ICBKCNBJ", "١٠٢١٠٠٠٩٩٩٩٦"]
+        for number, code in [(NEW, code) for code in wrong] + [(iban, BANK), (iban, "WEST")]:
+            with pytest.raises(InvalidInput) as refusal:
+                propose(owner, bank_account=number, bank_code=code)
+            assert set(refusal.value.errors) == {"/bank_code"}, code
+        assert changed(before) == []
+        client.force_login(owner.user)
+        before = fingerprint()
+        url, given = reverse("vendor:accounts_bankaccountchange_add"), {"bank_account": NEW, "reason": "Another bank."}
+        for language, told in (("en", "Write the CNAPS code"), ("zh-hans", "请填写开户行联行号")):
+            for code in ("", "10210009999", "10210009999X"):
+                page = client.post(url, given | {"bank_code": code}, headers={"Accept-Language": language})
+                assert told in page.content.decode(), (language, code)
+        assert "check digit" in client.post(url, given | {"bank_code": "102100099997"}).content.decode()
+        assert changed(before) == []
+        assert propose(owner, bank_account=iban, bank_code="westgb22").bank_code == "WESTGB22"
+
+    def test_an_operator_registers_the_code_and_sees_where_it_is_missing(self, market, client):
+        client.force_login(market.operator.user)
+        vendor = Organization.objects.filter(id=market.vendor.id)
+        url = reverse("operator:accounts_organization_change", args=[market.vendor.id])
+        form = {"name": market.vendor.name, "region": "贵阳市", "taxpayer_type": "general", "capacities": ["vendor"]}
+        assert "missing" in client.get(url).content.decode()
+        client.post(url, form | {"bank_code": BANK})
+        with pytest.raises(InvalidInput) as refusal:
+            services.edit_organization(actor=SYSTEM, organization_id=market.vendor.id, bank_code=BANK)
+        assert set(refusal.value.errors) == {"/bank_code"}
+        vendor.update(state="pending")
+        for code, told in (("1021", "Write the CNAPS code"), ("102100099997", "check digit")):
+            assert told in client.post(url, form | {"bank_code": code}).content.decode()
+        assert vendor.get().bank_code == ""
+        assert client.post(url, form | {"bank_code": BANK}).status_code == 302
+        assert (vendor.get().bank_code, vendor.get().bank_account) == (BANK, market.vendor.bank_account)
+        for wrong in ({"bank_account": ""}, {"bank_code": "1021"}):
+            with pytest.raises(IntegrityError) as error, transaction.atomic():
+                vendor.update(**wrong)
+            assert violated_constraint(error.value) == "organization_bank_code_goes_with_the_account"
+        known = client.get(reverse("operator:accounts_organization_changelist"), {"bank_code__isempty": "0"})
+        assert market.vendor.name in known.content.decode() and market.buyer.name not in known.content.decode()
+
     def test_the_number_that_is_used_already_is_told_beside_the_field(self, market, owner, client):
         client.force_login(owner.user)
-        given = {"bank_account": account_of(market), "reason": "Again."}
+        Organization.objects.filter(id=market.vendor.id).update(bank_code=BANK)
+        given = {"bank_account": account_of(market), "bank_code": BANK, "reason": "Again."}
         page = client.post(reverse("vendor:accounts_bankaccountchange_add"), given).content.decode()
         assert "paid to this account already" in page and not BankAccountChange.objects.exists()
 
@@ -202,6 +300,7 @@ class TestRefused:
             "state = 'in_force', ended_at = now()": "state_moves",
             "state = 'cooling'": "state_tells_the_rest",
             "reason = 'another'": "is_immutable",
+            "bank_code = '103100000026'": "is_immutable",
             "is_old_lost = true": "is_immutable",
         }
         for sql, constraint in refused.items():
@@ -213,6 +312,19 @@ class TestRefused:
 def test_numbers_as_people_write_them():
     assert plain_number(" gb82 west-1234 5698 7654 32") == "GB82WEST12345698765432"
     assert fault("GB82WEST12345698765432") is None and fault("12345678") is None
+
+
+PUBLISHED = ["102100099996", "104100000004", "301290000007", "302100011000", "313110000017", "203397600012"]
+
+
+def test_the_check_digits_of_codes_that_the_central_bank_gave():
+    assert [check_digit(code[:-1]) for code in PUBLISHED] == [code[-1] for code in PUBLISHED]
+
+
+@for_any(st.text("0123456789", min_size=11, max_size=11), st.integers(0, 10), st.integers(1, 9))
+def test_one_wrong_digit_of_a_bank_code_is_noticed(digits, place, more):
+    wrong = digits[:place] + str((int(digits[place]) + more) % 10) + digits[place + 1 :]
+    assert check_digit(wrong) != check_digit(digits)
 
 
 @pytest.mark.django_db(transaction=True)

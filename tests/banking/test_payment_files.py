@@ -84,7 +84,7 @@ class TestTheMessage:
         assert {each.text for each in tree.iter(P + "NbOfTxs")} == {str(len(payments))}
 
     def test_elements_stand_in_the_order_of_the_message_definition(self):
-        payment = pain.Payment("QS20261123ABCDEFGHIJKLM", 8_934, "黔云 <数据> & Co", "6222", "words")
+        payment = pain.Payment("QS20261123ABCDEFGHIJKLM", 8_934, "黔云 <数据> & Co", "6222", "words", "102100099996")
         tree = parsed(b"".join(pain.write(order(1, 8_934), [payment])))
         head, instruction = tree[0]
         local = [etree.QName(each).localname for each in head]
@@ -96,6 +96,7 @@ class TestTheMessage:
         assert [etree.QName(each).localname for each in instruction[-1]] == [
             "PmtId",
             "Amt",
+            "CdtrAgt",
             "Cdtr",
             "CdtrAcct",
             "RmtInf",
@@ -109,6 +110,15 @@ class TestTheMessage:
         tree = parsed(b"".join(pain.write(order(3, 3), payments)))
         found = [etree.QName(each[0][0]).localname for each in tree.iter(P + "CdtrAcct")]
         assert found == ["IBAN", "Othr", "Othr"]
+
+    def test_the_bank_of_the_payee_is_named_by_its_cnaps_code_or_bic_or_not_at_all(self):
+        codes = ["102100099996", "COBADEFFXXX", ""]
+        payments = [pain.Payment(f"R{number}", 1, "n", "1", "w", code) for number, code in enumerate(codes)]
+        tree = parsed(b"".join(pain.write(order(3, 3), payments)))
+        domestic, foreign, nameless = (each.find(f"{P}CdtrAgt/{P}FinInstnId") for each in tree.iter(P + "CdtTrfTxInf"))
+        assert domestic.findtext(f"{P}ClrSysMmbId/{P}ClrSysId/{P}Cd") == "CNAPS"
+        assert domestic.findtext(f"{P}ClrSysMmbId/{P}MmbId") == "102100099996"
+        assert foreign.findtext(f"{P}BICFI") == "COBADEFFXXX" and nameless is None
 
     def test_a_head_that_promises_something_else_is_refused(self):
         payments = [pain.Payment("R1", 5, "n", "1", "w")]

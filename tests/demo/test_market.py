@@ -8,6 +8,7 @@ import pytest
 from django.core.files.storage import storages
 
 from accounts import uscc
+from accounts.bank_numbers import code_fault
 from accounts.models import Membership, Organization, User
 from accounts.states import OrganizationState, Role
 from demo.companies import companies, organization_check
@@ -34,6 +35,7 @@ def test_companies_are_distinct_valid_and_the_same_each_time():
     assert all(uscc.is_valid(company.uscc) for company in everybody)
     assert all(company.uscc[16] == organization_check(company.uscc[8:16]) for company in everybody)
     assert {company.sector for company in everybody} == set(Sector.values)
+    assert not any(code_fault(company.bank_account, company.bank_code) for company in everybody)
     assert companies(520, "vendor", 100) == companies(520, "vendor", VENDORS)[:100]
     assert companies(521, "vendor", 100) != companies(520, "vendor", 100)
 

@@ -131,6 +131,7 @@ def content(file: PaymentFile) -> Iterator[bytes]:
             name=payment.creditor_name,
             account=payment.bank_account,
             words=f"{file.debtor_name} {payment.reference}",
+            bank_code=payment.bank_code,
         )
         for payment in selectors.payments_of(file)
     )

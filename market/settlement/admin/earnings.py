@@ -189,7 +189,7 @@ class ReadPayouts:
     list_select_related = ("vendor_org", "batch")
     search_fields = ("reference",)
     fields = (
-        "reference", "batch", "vendor_org", AMOUNT, "currency", "state", "hold", "to_account",
+        "reference", "batch", "vendor_org", AMOUNT, "currency", "state", "hold", "to_account", "to_code",
         "sent_at", "ended_at", "bounce_reason", "created_at",
     )  # fmt: skip
     readonly_fields = fields
@@ -197,6 +197,10 @@ class ReadPayouts:
     @admin.display(description=_("to bank account"))
     def to_account(self, payout: Payout) -> str:
         return payout.shown_bank_account
+
+    @admin.display(description=_("to bank code"))
+    def to_code(self, payout: Payout) -> str:
+        return payout.shown_bank_code
 
 
 def payout_act(

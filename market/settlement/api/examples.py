@@ -57,6 +57,7 @@ PAYOUT = OpenApiExample(
         "vendor": _VENDOR,
         "legal_moves": ["confirmed", "bounced"],
         "bank_account": "•••• 0123",
+        "bank_code": "102100099996",
         "sent_at": "2026-11-23T16:15:04Z",
         "ended_at": None,
         "bounce_reason": "",

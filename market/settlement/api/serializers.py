@@ -49,6 +49,9 @@ class PayoutSerializer(serializers.Serializer):
     bank_account = serializers.CharField(
         source="shown_bank_account", help_text="Where it was sent; only the last four characters are shown."
     )
+    bank_code = serializers.CharField(
+        help_text="The bank it was sent to: its CNAPS code or, for an IBAN, its BIC; empty when none was on file."
+    )
     sent_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True, help_text="Confirmed or returned by the bank.")
     bounce_reason = serializers.CharField()

@@ -3,6 +3,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from accounts import bank_numbers
 from accounts.models import Organization, User
 from accounts.states import TaxpayerType
 from market.catalog.states import Sector
@@ -111,7 +112,8 @@ class Payout(models.Model):
     """WHY: one payment of one batch to the vendor's bank account, and what became of it.
 
     A payment that bounced stays as it is; the batch then gets another payout with a reference of its own, so that a
-    bank statement never speaks of two payments under one reference. ``bank_account`` is frozen when the money leaves.
+    bank statement never speaks of two payments under one reference. ``bank_account`` and its ``bank_code`` (CNAPS or
+    BIC, empty when none was on file) are frozen together when the money leaves.
     ``needs_approval`` is decided when the payout is made: it then leaves only when two persons have released it.
     """
 
@@ -124,6 +126,9 @@ class Payout(models.Model):
     state = models.CharField(_("state"), max_length=16, choices=PayoutState, default=PayoutState.PENDING)
     hold = models.CharField(_("waits because"), max_length=32, choices=PayoutHold, blank=True)
     bank_account = EncryptedField(_("to bank account"), max_length=34, blank=True)
+    bank_code = models.CharField(
+        _("to bank code"), max_length=bank_numbers.CODE_LENGTH, blank=True, default="", db_default=""
+    )
     sent_at = models.DateTimeField(pgettext_lazy("time", "sent"), null=True)
     ended_at = models.DateTimeField(_("confirmed or bounced"), null=True)
     bounce_reason = models.CharField(_("why it bounced or is void"), max_length=2000, blank=True)
@@ -159,6 +164,10 @@ class Payout(models.Model):
                 ),
             ),
             models.CheckConstraint(
+                name="payout_bank_code_goes_with_the_account",
+                condition=Q(bank_code="") | (Q(bank_code__regex=bank_numbers.CODE_PATTERN) & ~Q(bank_account="")),
+            ),
+            models.CheckConstraint(
                 name="payout_approved_by_another",
                 condition=Q(approved_by=None) | (Q(released_by__isnull=False) & ~Q(approved_by=F("released_by"))),
             ),
@@ -182,3 +191,8 @@ class Payout(models.Model):
     def shown_bank_account(self) -> str:
         """Where it was sent, as people see it: masked."""
         return masked(self.bank_account)
+
+    @property
+    def shown_bank_code(self) -> str:
+        """The bank it was sent to, as people see it."""
+        return str(bank_numbers.shown_code(self.bank_account, self.bank_code))

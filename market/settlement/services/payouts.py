@@ -81,7 +81,10 @@ def leave(actor: Actor, payout: Payout, payable: Account, bank: Account) -> tupl
         business_key=f"payout:{payout.id}:sent",
         currency=payout.currency,
     )
-    return moved, payout_event("payout.sent", actor, payout, bank_account=payable.organization.shown_bank_account)
+    vendor = payable.organization
+    return moved, payout_event(
+        "payout.sent", actor, payout, bank_account=vendor.shown_bank_account, bank_code=vendor.bank_code
+    )
 
 
 def send_payout(*, actor: Actor, payout_id: uuid.UUID) -> None:
@@ -115,6 +118,7 @@ def _send(actor: Actor, payout: Payout, payable: Account) -> None:
         PayoutState.SENT,
         hold="",
         bank_account=payable.organization.bank_account,
+        bank_code=payable.organization.bank_code,
         sent_at=clock.now(),
     )
     insert_together(leave(actor, payout, payable, bank_account(payout.currency)))

@@ -245,6 +245,7 @@ def _pay(actor: Actor, made: Sequence[SettlementBatch]) -> tuple[int, int]:
         if hold is None:
             payout.state = PayoutState.SENT
             payout.bank_account = payable.organization.bank_account
+            payout.bank_code = payable.organization.bank_code
             payout.sent_at = clock.now()
             rows.extend(leave(actor, payout, payable, banks[batch.currency]))
         else:
