@@ -16,7 +16,7 @@ class Log(Logger):
 
 logger_class = Log
 bind = os.environ.get("WEB_BIND") or "127.0.0.1:8000"
-worker_class = "gthread"
+worker_class = "settings.worker.StayingWorker"
 # Python runs one thread of a process at a time. Orders that meet in one process go to the database together, so not
 # more processes than cores; and not one alone, for somebody has to answer while it is replaced.
 workers = int(os.environ.get("WEB_CONCURRENCY") or max(2, os.cpu_count() or 1))

@@ -130,11 +130,18 @@ def start_worker(child_environment, clean_redis, tmp_path) -> Iterator[Callable[
 
 
 @pytest.fixture
-def web(child_environment, tmp_path) -> Iterator[str]:
+def web_options() -> list[str]:
+    """What ``web`` is told beside its settings."""
+    return []
+
+
+@pytest.fixture
+def web(child_environment, tmp_path, web_options) -> Iterator[str]:
     """The address of a real gunicorn, with its processes and threads, on the test's database; it ends with the test."""
     port = free_port(0)
     log = tmp_path / "web.log"
     command = ["-m", "gunicorn", "settings.wsgi", "--config", "python:settings.gunicorn", "--bind", f"127.0.0.1:{port}"]
+    command += web_options
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, *command], env=child_environment, stdout=output, stderr=output, start_new_session=True
