@@ -28,13 +28,18 @@ class AuditEvent(models.Model):
     vendor_org_id = models.UUIDField(_("vendor"), null=True)
     payload = models.JSONField(_("details"), default=dict)
     request_id = models.CharField(_("request"), max_length=64, blank=True)
-    sequence = models.BigIntegerField(_("number in the log"), null=True, unique=True)
+    sequence = models.BigIntegerField(_("number in the log"), null=True)
     leaf_hash = models.BinaryField(null=True, max_length=32)
 
     class Meta:
         verbose_name = _("audit event")
         verbose_name_plural = _("audit events")
         ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=["sequence"], condition=models.Q(sequence__isnull=False), name="audit_event_sequence_once"
+            ),
+        ]
         indexes = [
             models.Index(fields=["subject_id", "id"], name="audit_event_subject"),
             models.Index(fields=["name", "id"], name="audit_event_name"),

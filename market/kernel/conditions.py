@@ -1,6 +1,7 @@
 """What must hold for a statement to act, asked in that statement itself."""
 
 import dataclasses
+import functools
 from typing import Any
 
 import orjson
@@ -20,17 +21,35 @@ class Condition:
     def __and__(self, other: "Condition") -> "Condition":
         """Both, of the same acts."""
         both = [{**one, **another} for one, another in zip(self.asks, other.asks, strict=True)]
-        return Condition(f"({self.sql}) AND ({other.sql})", f"{self.columns}, {other.columns}", both)
+        return Condition(_both(self.sql, other.sql), _listed(self.columns, other.columns), both)
 
     @property
     def question(self) -> str:
         """A query with one answer, ``holds``; its only parameter is ``parameter``."""
-        return f"SELECT bool_and(({self.sql}) IS TRUE) AS holds FROM json_to_recordset(%s) AS ask({self.columns})"  # noqa: S608
+        return _question(self.sql, self.columns)
 
     @property
     def parameter(self) -> str:
         """The rows to ask about."""
         return orjson.dumps(self.asks).decode()
+
+
+# There are few conditions, asked again and again: each text is made once, and is known again without being read.
+
+
+@functools.cache
+def _both(sql: str, other: str) -> str:
+    return f"({sql}) AND ({other})"
+
+
+@functools.cache
+def _listed(columns: str, other: str) -> str:
+    return f"{columns}, {other}"
+
+
+@functools.cache
+def _question(sql: str, columns: str) -> str:
+    return f"SELECT bool_and(({sql}) IS TRUE) AS holds FROM json_to_recordset(%s) AS ask({columns})"  # noqa: S608
 
 
 def unlocked(lock: int) -> Condition:

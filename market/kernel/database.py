@@ -161,11 +161,12 @@ def _as_documents(
     """The rows of each model as one JSON array: the statement's text depends on the models alone, so PostgreSQL has
     it prepared, and nothing is done value by value here. None when a value does not go into JSON, or is stored
     otherwise than it is here (encrypted)."""
-    if any(map(_has_values_stored_otherwise, by_model)):
+    known = _statement(tuple(by_model), given and given.question)
+    if known is None:
         return None
+    statement, columns_of = known
     parameters = [] if given is None else [given.parameter]
-    for model, instances in by_model.items():
-        columns = _columns(model)
+    for columns, instances in zip(columns_of, by_model.values(), strict=True):
         # A column left out is null to PostgreSQL. Past the descriptors: of a new row no column is deferred.
         documents = [
             {column: value for column, attribute in columns if (value := values[attribute]) is not None}
@@ -175,12 +176,7 @@ def _as_documents(
             parameters.append(orjson.dumps(documents, _bytes_as_text).decode())
         except TypeError:
             return None
-    return _statement(tuple(by_model), given and given.question), parameters
-
-
-@functools.cache
-def _has_values_stored_otherwise(model: type[models.Model]) -> bool:
-    return any(isinstance(field, EncryptedField) for field in model._meta.concrete_fields)
+    return statement, parameters
 
 
 def _bytes_as_text(value: Any) -> str:
@@ -190,7 +186,10 @@ def _bytes_as_text(value: Any) -> str:
 
 
 @functools.cache
-def _statement(of: tuple[type[models.Model], ...], given: str | None) -> str:
+def _statement(of: tuple[type[models.Model], ...], given: str | None) -> tuple[str, list[list[tuple[str, str]]]] | None:
+    """The statement and the columns of each model; None when some value is stored encrypted."""
+    if any(isinstance(field, EncryptedField) for model in of for field in model._meta.concrete_fields):
+        return None
     parts = []
     for index, model in enumerate(of):
         table = connection.ops.quote_name(model._meta.db_table)
@@ -198,7 +197,7 @@ def _statement(of: tuple[type[models.Model], ...], given: str | None) -> str:
         select = f"SELECT {names} FROM json_populate_recordset(NULL::{table}, %s)"  # noqa: S608 (names of our own)
         condition = " WHERE (SELECT holds FROM given)" if given else ""
         parts.append(f"inserted_{index} AS (INSERT INTO {table} ({names}) {select}{condition})")
-    return _joined(parts, given)
+    return _joined(parts, given), [_columns(model) for model in of]
 
 
 def _joined(parts: list[str], given: str | None) -> str:

@@ -6,6 +6,7 @@ waits for that one, and then all who wait go as one.
 
 import collections
 import dataclasses
+import functools
 import threading
 from collections.abc import Sequence
 
@@ -97,10 +98,9 @@ def _go_together(acts: Sequence[_Act]) -> None:
     """Leaves ``is_done`` open where each has to go alone. Raises what one who has no company is refused with."""
     first = acts[0].given
     asks = [ask for act in acts for ask in act.given.asks]
-    patient = f"set_config('lock_timeout', '{PATIENCE}', true) IS NOT NULL"
     try:
         done = insert_together(
-            *(act.rows for act in acts), given=Condition(f"{patient} AND ({first.sql})", first.columns, asks)
+            *(act.rows for act in acts), given=Condition(_patiently(first.sql, PATIENCE), first.columns, asks)
         )
     except Error as error:
         if len(acts) == 1 and not isinstance(error.__cause__, errors.LockNotAvailable):
@@ -109,3 +109,8 @@ def _go_together(acts: Sequence[_Act]) -> None:
     if done or len(acts) == 1:
         for act in acts:
             act.is_done = done
+
+
+@functools.cache
+def _patiently(sql: str, patience: str) -> str:
+    return f"set_config('lock_timeout', '{patience}', true) IS NOT NULL AND ({sql})"

@@ -6,11 +6,13 @@ from typing import Any
 import orjson
 
 from accounts.models import Organization
+from market.catalog.models import Offer
 from market.catalog.pricing import Bargain, as_document
 from market.kernel.database import new_row
 from market.orders.models import Order, OrderTerms
 
 SCHEMA = "qianshu.order-terms/1"
+_WRITTEN = "_as_in_terms"
 
 
 def freeze(order: Order, manifest_sha256: str, bargain: Bargain) -> OrderTerms:
@@ -47,8 +49,9 @@ def _canonical(document: dict[str, Any]) -> bytes:
 
 
 def _document(order: Order, manifest_sha256: str) -> dict[str, Any]:
-    product, offer, revision = order.product, order.offer, order.revision
+    revision = order.revision
     return {
+        **_ware(order.offer),
         "schema": SCHEMA,
         "order": {
             "id": str(order.id),
@@ -61,27 +64,39 @@ def _document(order: Order, manifest_sha256: str) -> dict[str, Any]:
             "currency": order.currency,
         },
         "buyer": _party(order.buyer_org),
-        "vendor": _party(order.vendor_org),
-        "product": {
-            "id": str(product.id),
-            "code": product.code,
-            "title": product.title,
-            "kind": product.kind,
-            "grade": product.grade,
-            "has_personal_information": product.has_personal_information,
-            "rights_basis": product.rights_basis,
-            "certificate_number": product.certificate_number,
-        },
         "revision": {"id": str(revision.id), "number": revision.number, "manifest_sha256": manifest_sha256},
-        "offer": {
-            "id": str(offer.id),
-            "price_model": offer.price_model,
-            "amount": offer.amount,
-            "currency": offer.currency,
-            "licence": offer.licence,
-            "acceptance_days": offer.acceptance_days,
-        },
     }
+
+
+def _ware(offer: Offer) -> dict[str, orjson.Fragment]:
+    """Offer, product and vendor, the same in all orders on an offer that was read once: so written once."""
+    written = vars(offer).get(_WRITTEN)
+    if written is None:
+        product = offer.product
+        parts = {
+            "vendor": _party(product.vendor_org),
+            "product": {
+                "id": str(product.id),
+                "code": product.code,
+                "title": product.title,
+                "kind": product.kind,
+                "grade": product.grade,
+                "has_personal_information": product.has_personal_information,
+                "rights_basis": product.rights_basis,
+                "certificate_number": product.certificate_number,
+            },
+            "offer": {
+                "id": str(offer.id),
+                "price_model": offer.price_model,
+                "amount": offer.amount,
+                "currency": offer.currency,
+                "licence": offer.licence,
+                "acceptance_days": offer.acceptance_days,
+            },
+        }
+        written = {name: orjson.Fragment(_canonical(part)) for name, part in parts.items()}
+        setattr(offer, _WRITTEN, written)
+    return written
 
 
 def _price(bargain: Bargain) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from market.orders.models import Charge, Order
 from market.settlement.services import reconcile
 from tests import factories
 from tests.billing.contracts import day, market_of_contracts, money, on, subscribed, work
-from tests.concurrency.guards import without_constraint
+from tests.concurrency.guards import without_index
 from tests.concurrency.together import together
 from tests.orders.trades import buyer
 
@@ -71,7 +71,7 @@ def test_without_the_link_being_unique_a_renewal_run_twice_is_paid_twice():
         "ALTER TABLE orders_order DISABLE TRIGGER USER; UPDATE orders_order SET renews_id = NULL;"
         "ALTER TABLE orders_order ENABLE TRIGGER USER"
     )
-    with without_constraint("orders_order", "orders_order_renews_id_key", repair):
+    with without_index("orders_order_renews_id_key", repair):
         assert together([on_day(END, naive)] * 2) == [None, None]
         assert renewals(subscription) == 2
         assert wallet(market) == 1_000_000 - 3 * 30_000, "one term, and two renewals of it"

@@ -66,7 +66,7 @@ class Ground:
     """
 
     buyer: Organization
-    accounts: dict[str, str]
+    accounts: dict[str, uuid.UUID]
     has_limits: bool
     offers: dict[tuple[uuid.UUID, str], Offer]
     token: ApiToken | None = None
@@ -77,8 +77,7 @@ class Ground:
     def payer(self, currency: str = CURRENCY) -> Organization:
         """The buyer with ``wallet_id`` and ``escrow_id`` of that currency, None where no account is open."""
         for kind in (AccountKind.WALLET, AccountKind.ESCROW):
-            account = self.accounts.get(f"{kind} {currency}")
-            setattr(self.buyer, f"{kind}_id", uuid.UUID(account) if account else None)
+            setattr(self.buyer, f"{kind}_id", self.accounts.get(f"{kind} {currency}"))
         return self.buyer
 
 
@@ -140,10 +139,13 @@ def kept_ground(wish: Wish, asker: Asker) -> Ground | None:
     ask = {"buyer": known.buyer.id, "prefix": asker, "asker_version": known.version}
     ask |= {"offer": offer.id, "offer_version": offer.version}
     unchanged = _UNCHANGED_BY_TOKEN if known.token else _UNCHANGED_BY_BUYER
-    return dataclasses.replace(
-        known,
-        buyer=copied(known.buyer),  # ``payer`` writes on it, and other threads have it too
-        offers={wish.stands_on: offer},
+    return Ground(
+        copied(known.buyer),  # ``payer`` writes on it, and other threads have it too
+        known.accounts,
+        known.has_limits,
+        {wish.stands_on: offer},
+        known.token,
+        version=known.version,
         unchanged=Condition(unchanged, _ASK, [ask]),
     )
 
@@ -165,4 +167,5 @@ def _read(wanted: list[tuple[uuid.UUID, str]], **parameters: Any) -> dict[str, A
 
 def _ground(found: dict[str, Any], wanted: list[tuple[uuid.UUID, str]], buyer: Organization) -> Ground:
     offers = {wanted[offer["line"] - 1]: offer_of(offer) for offer in found["offers"] or ()}
-    return Ground(buyer, found["accounts"] or {}, found["has_limits"], offers)
+    accounts = {name: uuid.UUID(account) for name, account in (found["accounts"] or {}).items()}
+    return Ground(buyer, accounts, found["has_limits"], offers)

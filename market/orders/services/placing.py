@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import datetime
+import functools
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -211,7 +212,7 @@ def drafted(
     order = new_row(
         Order,
         id=order_id,
-        number=f"QS{clock.business_date(placed_at):%Y%m%d}-{short_code(order_id)}",
+        number=f"QS{_written(clock.business_date(placed_at))}-{short_code(order_id)}",
         buyer_org=buyer,
         vendor_org=offer.product.vendor_org,
         product=offer.product,
@@ -227,6 +228,11 @@ def drafted(
         **particulars,
     )
     return Draft(order, buyer, bargain, offer.revision_manifest_sha256)
+
+
+@functools.lru_cache(maxsize=8)
+def _written(day: datetime.date) -> str:
+    return f"{day:%Y%m%d}"
 
 
 def require_buyer(actor: Actor) -> None:
