@@ -293,6 +293,13 @@ class TestDoors:
         nothing = client.post(reverse("operator:banking_paymentfile_add"), {"day": "2020-01-01"})
         assert nothing.status_code == 200 and "whether its payouts wait" in nothing.content.decode()
 
+    def test_a_run_by_hand_in_the_middle_of_a_day_is_found_by_its_day(self, client, market):
+        cutoff = run(market, 10_000)
+        assert cutoff != clock.business_midnight(clock.business_date(cutoff))
+        client.force_login(market.operator.user)
+        client.post(reverse("operator:banking_paymentfile_add"), {"day": clock.business_date(cutoff).isoformat()})
+        assert PaymentFile.objects.get().cutoff == cutoff
+
     def test_the_owner_looks_and_takes_no_file(self, client, market):
         file = services.make_payment_file(actor=SYSTEM, cutoff=run(market, 10_000))
         client.force_login(factories.member(market.operator.organization, Role.OWNER).user)
