@@ -300,6 +300,11 @@ class TestDoors:
         client.post(reverse("operator:banking_paymentfile_add"), {"day": clock.business_date(cutoff).isoformat()})
         assert PaymentFile.objects.get().cutoff == cutoff
 
+    def test_two_runs_of_a_day_have_a_file_each(self, market):
+        files = [services.make_payment_file(actor=SYSTEM, cutoff=run(market, amount)) for amount in (10_000, 20_000)]
+        assert [file.message_id[-2:] for file in files] == ["-1", "-2"]
+        assert [file.payment_count for file in files] == [1, 1]
+
     def test_the_owner_looks_and_takes_no_file(self, client, market):
         file = services.make_payment_file(actor=SYSTEM, cutoff=run(market, 10_000))
         client.force_login(factories.member(market.operator.organization, Role.OWNER).user)

@@ -155,7 +155,9 @@ def _send_what_can_go_now(actor: Actor, cutoff: datetime.datetime) -> None:
 
 
 def _new_file(actor: Actor, cutoff: datetime.datetime, account: str) -> PaymentFile:
-    before = PaymentFile.objects.filter(cutoff=cutoff, currency=CURRENCY).aggregate(last=Max("number"))["last"]
+    # Numbered through the day, which the message's name tells, though a run by hand may make it a day of two runs.
+    named = f"QS-{clock.business_date(cutoff):%Y%m%d}-{CURRENCY}-"
+    before = PaymentFile.objects.filter(message_id__startswith=named).aggregate(last=Max("number"))["last"]
     number = (before or 0) + 1
     exchange: Organization = operator_organization()
     day = clock.business_date()
@@ -166,7 +168,7 @@ def _new_file(actor: Actor, cutoff: datetime.datetime, account: str) -> PaymentF
         cutoff=cutoff,
         currency=CURRENCY,
         number=number,
-        message_id=f"QS-{clock.business_date(cutoff):%Y%m%d}-{CURRENCY}-{number}",
+        message_id=f"{named}{number}",
         execute_on=day,
         debtor_name=exchange.name,
         debtor_account=account,
