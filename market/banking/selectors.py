@@ -1,23 +1,42 @@
 """Reads of what the bank said."""
 
+import datetime
 import uuid
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Max, Min, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.selectors import operator_organization, sees_everything
 from market.banking.entries import plain_account
 from market.banking.errors import NoBankAccount
 from market.banking.models import BankLine, BankStatement, OnlinePayment, Payment, PaymentFile, PaymentIntent
+from market.kernel import clock
 from market.kernel.actors import Actor
 from market.kernel.errors import InvalidInput, NotFound
 from market.ledger.models import Account
 from market.ledger.remittance import is_valid
 from market.ledger.selectors import account
 from market.ledger.states import AccountKind
+from market.settlement.models import Payout, SettlementBatch
+from market.settlement.states import PayoutState
+
+
+def cutoff_to_pay(day: datetime.date) -> datetime.datetime:
+    """The cutoff of the run to pay of a business day (Asia/Shanghai): its midnight, as a rule.
+
+    Where runs were made by hand on that day, the first with a payout that was sent and stands in no file; when all
+    stand in files, the last.
+    """
+    begins, ends = clock.business_midnight(day), clock.business_midnight(day + datetime.timedelta(days=1))
+    unpaid = Payout.objects.filter(
+        batch__cutoff__gte=begins, batch__cutoff__lt=ends, state=PayoutState.SENT, payment=None
+    )
+    settled = SettlementBatch.objects.filter(cutoff__gte=begins, cutoff__lt=ends)
+    first = unpaid.aggregate(found=Min("batch__cutoff"))["found"]
+    return first or settled.aggregate(found=Max("cutoff"))["found"] or begins
 
 
 def exchange_account() -> str:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 
 from django.db import connection
-from django.db.models import Max, Prefetch, Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
 from accounts.selectors import sees_everything
 from market.catalog.models import Product
@@ -30,14 +30,6 @@ from market.settlement.models import (
     SettlementBatch,
 )
 from market.settlement.models.fees import CommissionScale
-
-
-def cutoff_on(day: datetime.date) -> datetime.datetime:
-    """The cutoff of the run of a business day: its midnight (Asia/Shanghai), or the last of that day by which anything
-    was settled by hand."""
-    begins, ends = clock.business_midnight(day), clock.business_midnight(day + datetime.timedelta(days=1))
-    settled = SettlementBatch.objects.filter(cutoff__gte=begins, cutoff__lt=ends)
-    return settled.aggregate(last=Max("cutoff"))["last"] or begins
 
 
 def schedule_in_force(at: datetime.datetime) -> FeeSchedule:

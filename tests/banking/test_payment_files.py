@@ -293,12 +293,15 @@ class TestDoors:
         nothing = client.post(reverse("operator:banking_paymentfile_add"), {"day": "2020-01-01"})
         assert nothing.status_code == 200 and "whether its payouts wait" in nothing.content.decode()
 
-    def test_a_run_by_hand_in_the_middle_of_a_day_is_found_by_its_day(self, client, market):
-        cutoff = run(market, 10_000)
-        assert cutoff != clock.business_midnight(clock.business_date(cutoff))
+    def test_each_run_by_hand_in_the_middle_of_a_day_is_found_by_its_day(self, client, market):
+        cutoffs = [run(market, 10_000), run(market, 20_000)]
+        assert cutoffs[0] != clock.business_midnight(clock.business_date(cutoffs[0]))
         client.force_login(market.operator.user)
-        client.post(reverse("operator:banking_paymentfile_add"), {"day": clock.business_date(cutoff).isoformat()})
-        assert PaymentFile.objects.get().cutoff == cutoff
+        for _again in range(3):
+            client.post(
+                reverse("operator:banking_paymentfile_add"), {"day": clock.business_date(cutoffs[0]).isoformat()}
+            )
+        assert list(PaymentFile.objects.order_by("number").values_list("cutoff", flat=True)) == cutoffs
 
     def test_two_runs_of_a_day_have_a_file_each(self, market):
         files = [services.make_payment_file(actor=SYSTEM, cutoff=run(market, amount)) for amount in (10_000, 20_000)]

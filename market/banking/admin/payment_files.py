@@ -20,7 +20,6 @@ from market.banking.models import Payment, PaymentFile
 from market.banking.states import FileState
 from market.kernel import clock
 from market.settlement.errors import PayoutsStopped
-from market.settlement.selectors import cutoff_on
 from market.workspaces.acts import Act
 from market.workspaces.bases import WorkspaceAdmin, WorkspaceInline
 from market.workspaces.columns import yuan
@@ -97,7 +96,8 @@ class PaymentFileAdmin(ReadFiles, WorkspaceAdmin):
         return () if obj is None else self.inlines
 
     def save_model(self, request: HttpRequest, obj: PaymentFile, form: ModelForm, change: bool) -> None:
-        made = services.make_payment_file(actor=self.actor(request), cutoff=cutoff_on(form.cleaned_data["day"]))
+        cutoff = selectors.cutoff_to_pay(form.cleaned_data["day"])
+        made = services.make_payment_file(actor=self.actor(request), cutoff=cutoff)
         obj.id, obj.message_id = made.id, made.message_id
 
     def response_add(

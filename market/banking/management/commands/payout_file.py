@@ -6,12 +6,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from market.banking.selectors import cutoff_to_pay
 from market.banking.services import make_payment_file, take_payment_file
 from market.kernel.actors import SYSTEM
 from market.kernel.commands import refusals_as_errors
 from market.kernel.money import to_text
 from market.settlement.management.commands.settle import business_day
-from market.settlement.selectors import cutoff_on
 from market.settlement.services import cutoff_due
 
 
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        cutoff = cutoff_on(options["cutoff"]) if options["cutoff"] else cutoff_due()
+        cutoff = cutoff_to_pay(options["cutoff"]) if options["cutoff"] else cutoff_due()
         try:
             with refusals_as_errors():
                 made = make_payment_file(actor=SYSTEM, cutoff=cutoff)
