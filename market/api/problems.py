@@ -75,7 +75,7 @@ def _as_business_error(error: Exception) -> BusinessError | None:
     if isinstance(error, BusinessError):
         return error
     if isinstance(error, OperationalError) and is_deadlock(error):
-        return Contended(_("Repeat the request in a moment."))
+        return Contended()
     if isinstance(error, Http404):
         return NotFound()
     if isinstance(error, PermissionDenied):

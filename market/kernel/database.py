@@ -12,7 +12,6 @@ import orjson
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, OperationalError, connection, models, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models.sql import InsertQuery
-from django.utils.translation import gettext as _
 from psycopg import errors
 
 from market.kernel.conditions import Condition
@@ -332,5 +331,5 @@ def deadlock_refused() -> Iterator[None]:
         yield
     except OperationalError as error:
         if is_deadlock(error):
-            raise Contended(_("Repeat the request in a moment.")) from error
+            raise Contended() from error
         raise

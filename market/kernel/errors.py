@@ -78,3 +78,6 @@ class Contended(BusinessError):
     code = "contended"
     status = 409
     title = _("Another request is working on the same")
+
+    def __init__(self) -> None:
+        super().__init__(_("Repeat the request in a moment."))

@@ -74,7 +74,7 @@ def place_many(
         if not attempt.is_overtaken:
             return placed
     if attempt.is_deadlock:
-        raise Contended(_("Repeat the request in a moment."))
+        raise Contended()
     raise ClientReferenceTaken(_("Another request is placing the same lines. Repeat yours in a moment."))
 
 
