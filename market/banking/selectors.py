@@ -95,8 +95,8 @@ class PaymentLine(NamedTuple):
 def payments_of(file: PaymentFile) -> Iterator[PaymentLine]:
     """The payments of a file, by position, a slice a query: flat memory, and no cursor held open."""
     last = 0
-    names = ("position", "payout__reference", "payout__amount", "creditor_name", "payout__bank_account")
-    names += ("payout__bank_code",)
+    of_payout = ("payout__bank_account", "payout__bank_code")
+    names = ("position", "payout__reference", "payout__amount", "creditor_name", *of_payout)
     payments = Payment.objects.filter(file=file).order_by("position").values_list(*names)
     while True:
         slice_ = list(map(PaymentLine._make, payments.filter(position__gt=last)[:PAYMENTS_A_QUERY]))
