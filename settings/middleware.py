@@ -1,6 +1,9 @@
 """What is done to every HTTP exchange of the whole deployment."""
 
+import dataclasses
 import uuid
+from types import ModuleType
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -61,6 +64,29 @@ class ContentSecurityPolicy:
         return response
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request on the express lane, and what a lane's ``prepare`` has made of it: ``rows`` to insert where ``given``
+    holds, and the answer after that (``conclude``)."""
+
+    request: HttpRequest
+    request_id: str
+    prepared: Any
+
+
+class _speaking_of:
+    """What is logged, and left as evidence, is about the request of that id."""
+
+    def __init__(self, request_id: str) -> None:
+        self.request_id = request_id
+
+    def __enter__(self) -> None:
+        structlog.contextvars.bind_contextvars(request_id=self.request_id)
+
+    def __exit__(self, *_error: object) -> None:
+        structlog.contextvars.clear_contextvars()
+
+
 class ExpressLane:
     """Lets a lane answer, with the headers and the line in the log that the other middlewares would have added.
 
@@ -73,25 +99,50 @@ class ExpressLane:
         self.framing = XFrameOptionsMiddleware(get_response)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        lane = lanes.get((request.method, request.path_info))
-        if lane is None or not self.may_enter(request):
+        lane = self._lane_of(request)
+        if lane is None:
             return self.get_response(request)
         request_id = str(uuid.uuid4())
-        structlog.contextvars.bind_contextvars(request_id=request_id)
-        try:
-            response = lane(request)
-        except Exception as error:  # as Django answers what no view foresaw, with the id that the log has
-            response = response_for_exception(request, error)
-            log.error("request_failed", code=response.status_code, request=f"{request.method} {request.path}")
-        else:
-            if response is not None:
-                log.info("request_finished", code=response.status_code, request=f"{request.method} {request.path}")
-        finally:
-            structlog.contextvars.clear_contextvars()
+        with _speaking_of(request_id):
+            try:
+                response = lane.answer(request)
+            except Exception as error:  # as Django answers what no view foresaw, with the id that the log has
+                response = response_for_exception(request, error)
+                log.error("request_failed", code=response.status_code, request=f"{request.method} {request.path}")
+            else:
+                if response is not None:
+                    self._log(request, response)
         if response is None:
             return self.get_response(request)
-        response["X-Request-ID"] = request_id
-        return self.dressed(request, response)
+        return self._dressed(request, response, request_id)
+
+    def prepare(self, request: HttpRequest) -> "Exchange | None":
+        """For a server that has many requests at once: what this one needs to have inserted before it is answered.
+
+        None when that is not so plain; nothing has changed then.
+        """
+        lane = self._lane_of(request)
+        if lane is None:
+            return None
+        request_id = str(uuid.uuid4())
+        with _speaking_of(request_id):
+            prepared = lane.prepare(request)
+        return None if prepared is None else Exchange(request, request_id, prepared)
+
+    def conclude(self, exchange: "Exchange") -> HttpResponse:
+        """The answer, after what the exchange needs has been inserted."""
+        with _speaking_of(exchange.request_id):
+            response = exchange.prepared.conclude()
+            self._log(exchange.request, response)
+        return self._dressed(exchange.request, response, exchange.request_id)
+
+    def _lane_of(self, request: HttpRequest) -> ModuleType | None:
+        lane = lanes.get((request.method, request.path_info))
+        return lane if lane is not None and self.may_enter(request) else None
+
+    @staticmethod
+    def _log(request: HttpRequest, response: HttpResponse) -> None:
+        log.info("request_finished", code=response.status_code, request=f"{request.method} {request.path}")
 
     @staticmethod
     def may_enter(request: HttpRequest) -> bool:
@@ -102,8 +153,9 @@ class ExpressLane:
             return False
         return not settings.SECURE_SSL_REDIRECT or request.is_secure()
 
-    def dressed(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    def _dressed(self, request: HttpRequest, response: HttpResponse, request_id: str) -> HttpResponse:
         """The response with the headers of every response."""
+        response["X-Request-ID"] = request_id
         response["Content-Length"] = str(len(response.content))
         response["Content-Language"] = (
             get_language_from_request(request) if "HTTP_ACCEPT_LANGUAGE" in request.META else settings.LANGUAGE_CODE

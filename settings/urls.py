@@ -5,7 +5,7 @@ from django.conf import settings
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 
-from market.orders.api.express import place_order
+from market.orders.api import express
 from market.workspaces.sites import auditor_site, operator_site, vendor_site
 
 # A room has an API when it has api/urls.py.
@@ -27,7 +27,7 @@ urlpatterns = [
 ]
 
 # Requests so frequent that a plainly good one skips what it does not need, such as sessions (settings/middleware.py).
-lanes = {("POST", "/api/v1/orders"): place_order}
+lanes = {("POST", "/api/v1/orders"): express}
 
 handler400 = "market.api.problems.bad_request"
 handler403 = "market.api.problems.permission_denied"

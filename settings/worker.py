@@ -1,33 +1,198 @@
-"""gunicorn's worker with threads, whose threads stay with a busy connection."""
+"""gunicorn's worker with threads, whose main thread answers the express lane itself."""
 
-import select
+import dataclasses
+import functools
+import gc
+import io
+import logging
+import math
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
 
+import psycopg
+from django.core.handlers.wsgi import WSGIRequest
+from gunicorn import SERVER
+from gunicorn.http import wsgi
+from gunicorn.http.errors import ParseException
+from gunicorn.http.parser import RequestParser
+from gunicorn.util import http_date
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-STAY_SECONDS = 0.02
-"""A client that goes on at once is back by then; and who connects meanwhile need not wait longer."""
+from market.kernel.direct import Line
+from market.kernel.gathering import Gathering
+
+if TYPE_CHECKING:
+    from settings.middleware import Exchange
+
+log = logging.getLogger(__name__)
+
+LOOKED_AT = 16 * 1024
+"""Bytes of a request that are looked at. A longer one goes to a thread."""
+
+RECONNECT_SECONDS = 1.0
+
+KEPT: Future = Future()
+"""What a thread comes to that has answered, when the connection may be used again."""
+KEPT.set_result(True)
 
 
-class StayingWorker(ThreadWorker):
-    """A thread that has answered waits a moment for the next request of the same connection.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Taken:
+    """A request that the main thread answers. Its ``size`` in bytes is still on the connection."""
 
-    gunicorn hands each connection back to its main thread, which waits for it with the others and wakes a thread again:
-    of a short request that is a tenth of the work. A thread stays only while there are not more connections than
-    threads, so that nobody waits for a thread that waits.
+    connection: TConn
+    size: int
+    exchange: "Exchange"
+
+
+class LaneWorker(ThreadWorker):
+    """The main thread, which waits for all connections anyway, puts into one statement what the requests of the express
+    lane insert that come at once. It never waits for the database: the database's is one of the connections.
+
+    It only looks at a request, and takes it off its connection when it is answered. Whatever is not plain, and whatever
+    does not come about as prepared, is found there by a thread as if nobody had looked, and goes the ordinary way.
     """
 
-    def handle(self, conn: TConn) -> object:
-        """Whether the connection may be used again, as gunicorn asks."""
-        goes_on = super().handle(conn)
-        while goes_on is True and self._follows(conn):
-            goes_on = super().handle(conn)
-        return goes_on
+    def run(self) -> None:
+        """gunicorn calls this when the application is loaded."""
+        from settings.middleware import ExpressLane  # noqa: PLC0415 (not before)
+        from settings.urls import lanes  # noqa: PLC0415
 
-    def _follows(self, conn: TConn) -> bool:
-        if not self.alive or self.nr_conns > self.cfg.threads:
-            return False
-        if conn.parser.unreader.buf.getvalue():
-            return True
-        waiting = select.poll()
-        waiting.register(conn.sock, select.POLLIN)
-        return bool(waiting.poll(1000 * STAY_SECONDS))
+        self.lane = ExpressLane(self.wsgi)
+        self.beginnings = tuple(f"{method} {path} HTTP/1.1\r\n".encode() for method, path in lanes)
+        self.gathering: Gathering | None = None
+        self.connects_after = 0.0
+        gc.freeze()  # what has been loaded stays: looking through it again and again would hold up everybody
+        super().run()
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """As gunicorn's; what all who were heard have to insert goes out together."""
+        super().wait_for_and_dispatch_events(timeout)
+        self._on_gathering(Gathering.go)
+
+    def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
+        """Take the request, or hand its connection to a thread."""
+        taken = self._taken(conn) if self._may_take(conn) else None
+        if taken is None:
+            super().on_client_socket_readable(conn, client)
+            return
+        self.poller.unregister(client)
+        self.keepalived_conns.remove(conn)
+        prepared = taken.exchange.prepared
+        told = functools.partial(self._told, taken)
+        self._on_gathering(lambda gathering: gathering.put(prepared.rows, prepared.given, told))
+
+    def _may_take(self, conn: TConn) -> bool:
+        if self.gathering is None:
+            self._connect()
+        return self.gathering is not None and self.alive and not self.cfg.is_ssl and not conn.is_http2
+
+    def _taken(self, conn: TConn) -> Taken | None:
+        try:
+            seen = conn.sock.recv(LOOKED_AT, socket.MSG_PEEK)
+            return self._read(conn, seen) if seen.startswith(self.beginnings) else None
+        except (OSError, ParseException, StopIteration):  # a thread will find the same, and say what there is to say
+            return None
+        except Exception:
+            log.exception("The express lane failed; a thread answers.")
+            return None
+
+    def _read(self, conn: TConn, seen: bytes) -> Taken | None:
+        parser = RequestParser(self.cfg, iter([seen]), conn.client)
+        request = next(parser)
+        if request.should_close() or any(name == "EXPECT" for name, _value in request.headers):
+            return None
+        _response, asked = wsgi.create(request, conn.sock, conn.client, conn.server, self.cfg)
+        body = asked["wsgi.input"].read()
+        if asked.get("CONTENT_LENGTH") != str(len(body)):
+            return None
+        asked["wsgi.input"] = io.BytesIO(body)
+        exchange = self.lane.prepare(WSGIRequest(asked))
+        if exchange is None:
+            return None
+        return Taken(conn, len(seen) - len(parser.unreader.take_buffered()), exchange)
+
+    def _told(self, taken: Taken, done: bool) -> None:
+        """Answer, when what the answer says has come about."""
+        conn = taken.connection
+        try:
+            answer = self._answer(taken) if done else None
+        except Exception:
+            log.exception("The express lane failed; a thread answers.")
+            answer = None
+        if answer is None:
+            self.enqueue_req(conn)
+            return
+        try:
+            conn.sock.recv(taken.size)
+            rest = answer[conn.sock.send(answer) :]
+        except OSError:  # the client has gone
+            self.nr_conns -= 1
+            conn.close()
+            return
+        self._count()
+        if rest:
+            self._enqueue(conn, functools.partial(_send, conn.sock, rest))
+        else:
+            self.finish_request(conn, KEPT)
+
+    def _answer(self, taken: Taken) -> bytes:
+        answer = self.lane.conclude(taken.exchange)
+        lines = [
+            f"HTTP/1.1 {answer.status_code} {answer.reason_phrase}",
+            f"Server: {SERVER}",
+            f"Date: {http_date()}",
+            "Connection: keep-alive",
+            *[f"{name}: {value}" for name, value in answer.items()],
+            "\r\n",
+        ]
+        return "\r\n".join(lines).encode("latin-1") + answer.content
+
+    def _count(self) -> None:
+        self.nr += 1
+        if self.nr >= self.max_requests and self.alive:
+            self.log.info("Autorestarting worker after current request.")
+            self.alive = False
+
+    def _enqueue(self, conn: TConn, work: Callable[[], bool]) -> None:
+        """``enqueue_req`` of something else than a request."""
+        work_done = self.tpool.submit(work)
+        work_done.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
+
+    def _on_gathering(self, act: Callable[[Gathering], None]) -> None:
+        if self.gathering is None:
+            return
+        try:
+            act(self.gathering)
+        except psycopg.Error:
+            log.warning("The express lane lost its connection to the database; threads answer.", exc_info=True)
+            gathering, self.gathering = self.gathering, None
+            self.connects_after = time.monotonic() + RECONNECT_SECONDS
+            self.poller.unregister(gathering.descriptor)
+            gathering.close()
+
+    def _connect(self) -> None:
+        """Let a thread connect: that may take its time."""
+        if time.monotonic() >= self.connects_after:
+            self.connects_after = math.inf
+            self.tpool.submit(Line).add_done_callback(lambda made: self.method_queue.defer(self._connected, made))
+
+    def _connected(self, made: Future) -> None:
+        if made.exception():
+            log.warning("The express lane has no connection to the database; threads answer.")
+            self.connects_after = time.monotonic() + RECONNECT_SECONDS
+            return
+        self.gathering = Gathering(made.result())
+        self.poller.register(
+            self.gathering.descriptor, selectors.EVENT_READ, lambda _line: self._on_gathering(Gathering.answered)
+        )
+
+
+def _send(client: socket.socket, rest: bytes) -> bool:
+    client.setblocking(True)
+    client.sendall(rest)
+    return True

@@ -1,6 +1,7 @@
 """Shared by all tests: real PostgreSQL, real Redis, and real processes where the behaviour depends on them."""
 
 import contextlib
+import dataclasses
 import gc
 import os
 import shutil
@@ -135,9 +136,17 @@ def web_options() -> list[str]:
     return []
 
 
+@dataclasses.dataclass
+class WebServer:
+    """A real gunicorn, with its processes and threads, on the test's database."""
+
+    address: str
+    process: subprocess.Popen
+
+
 @pytest.fixture
-def web(child_environment, tmp_path, web_options) -> Iterator[str]:
-    """The address of a real gunicorn, with its processes and threads, on the test's database; it ends with the test."""
+def web_server(child_environment, tmp_path, web_options) -> Iterator[WebServer]:
+    """It ends with the test."""
     port = free_port(0)
     log = tmp_path / "web.log"
     command = ["-m", "gunicorn", "settings.wsgi", "--config", "python:settings.gunicorn", "--bind", f"127.0.0.1:{port}"]
@@ -157,9 +166,21 @@ def web(child_environment, tmp_path, web_options) -> Iterator[str]:
 
     try:
         wait_until(answers, f"{address} to answer; its log is {log}", seconds=30)
-        yield address
+        yield WebServer(address, process)
     finally:
         end_group(process)
+
+
+@pytest.fixture
+def web(web_server) -> str:
+    """The address of ``web_server``."""
+    return web_server.address
+
+
+@pytest.fixture
+def web_process(web_server) -> subprocess.Popen:
+    """The process of ``web_server`` that has the others."""
+    return web_server.process
 
 
 @pytest.fixture(scope="session")

@@ -82,11 +82,15 @@ def actor_of(membership: Membership) -> Actor:
     return membership.actor(label=membership.user.email)
 
 
+def bearer(membership: Membership, scopes: list[str] | None = None) -> str:
+    """A fresh token of this membership."""
+    return accounts.issue_tokens(actor=SYSTEM, memberships=[membership], name="test", scopes=scopes)[0]
+
+
 def api_client(membership: Membership, scopes: list[str] | None = None) -> APIClient:
     """A client that sends a fresh token of this membership."""
-    secret = accounts.issue_tokens(actor=SYSTEM, memberships=[membership], name="test", scopes=scopes)[0]
     client = APIClient()
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {bearer(membership, scopes)}")
     return client
 
 

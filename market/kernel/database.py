@@ -132,9 +132,7 @@ def insert_together(*rows: models.Model | Iterable[models.Model] | None, given: 
 
     Raises ``django.db.IntegrityError``; ``violated_constraint`` tells which rule refused the rows.
     """
-    by_model: dict[type[models.Model], list[models.Model]] = {}
-    for row in _flatten(rows):
-        by_model.setdefault(type(row), []).append(row)
+    by_model = _by_model(rows)
     if not by_model:
         return True
     documents = _as_documents(by_model, given)
@@ -152,6 +150,19 @@ def insert_together(*rows: models.Model | Iterable[models.Model] | None, given: 
             instance._state.adding = False
             instance._state.db = DEFAULT_DB_ALIAS
     return done
+
+
+def insertion(rows: Iterable[models.Model], given: Condition) -> tuple[str, list[str]] | None:
+    """The statement that ``insert_together`` makes of these rows, and its parameters, for who sends it otherwise; it
+    answers ``true`` when it was done. None when it takes more than one."""
+    return _as_documents(_by_model([rows]), given)
+
+
+def _by_model(rows: Iterable[models.Model | Iterable[models.Model] | None]) -> dict[type, list[models.Model]]:
+    by_model: dict[type[models.Model], list[models.Model]] = {}
+    for row in _flatten(rows):
+        by_model.setdefault(type(row), []).append(row)
+    return by_model
 
 
 def _as_documents(

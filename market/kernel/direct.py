@@ -2,7 +2,7 @@
 
 Django and psycopg make a cursor, adapt each parameter to its type and convert each column back. Where all parameters
 are texts and the answer is one text there is nothing to adapt or convert, and libpq is asked directly, as psycopg
-itself asks it (``psycopg.pq`` is its public door to libpq).
+itself asks it (``psycopg.pq`` is its public door to libpq). Who has other things to wait for, too, asks on a ``Line``.
 """
 
 import functools
@@ -57,6 +57,56 @@ def _ask(database: BaseDatabaseWrapper, sql: str, parameters: list[bytes | None]
         raise errors.error_from_result(result)
     answer = result.get_value(0, 0)
     return None if answer is None else answer.decode()
+
+
+class Line:
+    """A connection of its own, on which statements like those of ``text_answer`` go without waiting for their end.
+
+    Making one connects, and waits for that; raises ``django.db.OperationalError``. All else raises
+    ``psycopg.OperationalError`` when the connection is lost.
+    """
+
+    def __init__(self) -> None:
+        self._database = connections.create_connection(DEFAULT_DB_ALIAS)
+        self._database.inc_thread_sharing()  # who makes it need not be who uses it
+        self._database.ensure_connection()
+        self._connection: Connection = self._database.connection
+        self._last: PGresult | None = None
+
+    def fileno(self) -> int:
+        """What to wait for."""
+        return self._connection.pgconn.socket
+
+    def ask(self, sql: str, parameters: Sequence[str]) -> None:
+        """Send a statement; one at a time. The first time it is prepared, and that is waited for."""
+        libpq, values = self._connection.pgconn, [value.encode() for value in parameters]
+        name, numbered = _numbered(sql)
+        if self._connection.prepare_threshold is None:
+            libpq.send_query_params(numbered, values)
+            return
+        known = _prepared.setdefault(self._connection, set())
+        if name not in known:
+            _prepare(self._connection, name, numbered)
+            known.add(name)
+        libpq.send_query_prepared(name, values)
+
+    def answer(self) -> PGresult | None:
+        """What the statement came to, when it has come to its end, its commit included; None before that."""
+        libpq = self._connection.pgconn
+        libpq.consume_input()
+        while not libpq.is_busy():
+            result = libpq.get_result()
+            if result is None:
+                last, self._last = self._last, None
+                if last is not None and _is_forgotten(last):
+                    _prepared.pop(self._connection, None)
+                return last
+            self._last = result
+        return None
+
+    def close(self) -> None:
+        """End the connection."""
+        self._database.close()
 
 
 def _prepare(connection: Connection, name: bytes, numbered: bytes) -> None:

@@ -1,114 +1,101 @@
-"""Acts of several threads in one statement: what a statement and its commit cost, they pay together.
+"""Acts of many requests in one statement: what a statement and its commit cost, they pay together.
 
-As PostgreSQL gathers commits: nobody waits for company. Whoever comes while a statement of the process is under way
-waits for that one, and then all who wait go as one.
+As PostgreSQL gathers commits: nobody waits for company. Whoever comes while a statement is under way waits for that
+one, and then those who wait go as one. Nothing here waits for the database: whoever has the connection among the things
+it waits for calls ``answered`` when there is something to read, and ``go`` when it has nothing else to do.
 """
 
 import collections
 import dataclasses
 import functools
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from django.db import Error, models
-from psycopg import errors
+from django.db import models
+from psycopg.pq import ExecStatus
 
 from market.kernel.conditions import Condition
-from market.kernel.database import insert_together
+from market.kernel.database import insertion
+from market.kernel.direct import Line
 
-MOST = 16
-"""Acts in one statement."""
+MOST = 4
+"""Acts in one statement: more save the database little, and while it is at work on some, others are prepared."""
 
 PATIENCE = "50ms"
-"""An act whose account somebody else has locked keeps the others for so long at most: then it goes alone."""
+"""An act whose account somebody else has locked keeps the others for so long at most."""
 
 
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class _Act:
     rows: Sequence[models.Model]
     given: Condition
-    is_done: bool | None = None
-    leads: bool = False
-    turn: threading.Lock = dataclasses.field(default_factory=threading.Lock)
-
-    def conclude(self) -> bool:
-        """Whether it was done with the others; if that is open, do it now, alone."""
-        return insert_together(self.rows, given=self.given) if self.is_done is None else self.is_done
+    told: Callable[[bool], None]
 
 
 class Gathering:
-    """Where the threads of a process meet."""
+    """Where acts meet that insert rows under a condition, as ``insert_together`` does.
 
-    def __init__(self) -> None:
-        self._meeting = threading.Lock()
+    They go together when they ask the same question. Each is told whether it was done: it was not when the condition of
+    one of them does not hold, or the database refuses one. Then nothing has changed, and each has to go alone, to hear
+    what there is to say to it. So has each when it is not known how the statement ended: rows need keys that make them
+    once-only.
+    """
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self.descriptor = line.fileno()
+        """What to wait for."""
         self._waiting: collections.deque[_Act] = collections.deque()
-        self._is_led = False
+        self._under_way: list[_Act] = []
 
-    def __len__(self) -> int:
-        """Acts that wait for the statement under way."""
-        return len(self._waiting)
+    def put(self, rows: Sequence[models.Model], given: Condition, told: Callable[[bool], None]) -> None:
+        """Let an act wait for the next statement; its rows are for nothing else after that. Raises as ``go`` does."""
+        self._waiting.append(_Act(rows, given, told))
+        if len(self._waiting) >= MOST:
+            self.go()
 
-    def insert(self, rows: Sequence[models.Model], given: Condition) -> bool:
-        """``insert_together`` in a statement that may be others' too; answers and raises as that does.
+    def go(self) -> None:
+        """Send those who wait, unless a statement is under way; those who ask another question stay for the next.
 
-        Acts go together when the conditions of all hold and none is refused; else each goes alone, and hears what there
-        is to say to it. So does each when it is not known how a statement ended: rows need keys that make them
-        once-only. Never in a transaction.
+        Raises ``psycopg.Error`` when that fails. There is nothing to do then but ``close``.
         """
-        act = _Act(rows, given)
-        act.turn.acquire()
-        if not self._leads(act):
-            act.turn.acquire()  # released by whoever takes it along, or lets it lead
-            if not act.leads:
-                return act.conclude()
-        company = self._company_of(act)
+        if self._under_way or not self._waiting:
+            return
+        sql = self._waiting[0].given.sql
+        acts = [act for act in self._waiting if act.given.sql == sql][:MOST]
+        self._waiting = collections.deque(act for act in self._waiting if act not in acts)
+        self._under_way = acts
+        asks = [ask for act in acts for ask in act.given.asks]
+        rows = [row for act in acts for row in act.rows]
+        statement = insertion(rows, Condition(_patiently(sql, PATIENCE), acts[0].given.columns, asks))
+        if statement is None:
+            self._under_way = []
+            _tell(acts, False)
+        else:
+            self._line.ask(*statement)
+
+    def answered(self) -> None:
+        """Read what the database has sent, and tell those whom it concerns. Raises as ``go`` does."""
+        result = self._line.answer()
+        if result is None:
+            return
+        acts, self._under_way = self._under_way, []
         try:
-            _go_together([act, *company])
+            self.go()  # the database goes on while these are told
         finally:
-            self._hand_over()
-            for each in company:
-                each.turn.release()
-        return act.conclude()
+            _tell(acts, result.status == ExecStatus.TUPLES_OK and result.get_value(0, 0) == b"true")
 
-    def _leads(self, act: _Act) -> bool:
-        with self._meeting:
-            leads, self._is_led = not self._is_led, True
-            if not leads:
-                self._waiting.append(act)
-        return leads
-
-    def _company_of(self, act: _Act) -> list[_Act]:
-        """Those who wait and ask the same question."""
-        with self._meeting:
-            like = [each for each in self._waiting if each.given.sql == act.given.sql][: MOST - 1]
-            for each in like:
-                self._waiting.remove(each)
-        return like
-
-    def _hand_over(self) -> None:
-        with self._meeting:
-            follower = self._waiting.popleft() if self._waiting else None
-            self._is_led = follower is not None
-        if follower is not None:
-            follower.leads = True
-            follower.turn.release()
+    def close(self) -> None:
+        """Give up the connection. Nobody who waits is done, as far as is known."""
+        self._line.close()
+        acts = [*self._under_way, *self._waiting]
+        self._under_way = []
+        self._waiting.clear()
+        _tell(acts, False)
 
 
-def _go_together(acts: Sequence[_Act]) -> None:
-    """Leaves ``is_done`` open where each has to go alone. Raises what one who has no company is refused with."""
-    first = acts[0].given
-    asks = [ask for act in acts for ask in act.given.asks]
-    try:
-        done = insert_together(
-            *(act.rows for act in acts), given=Condition(_patiently(first.sql, PATIENCE), first.columns, asks)
-        )
-    except Error as error:
-        if len(acts) == 1 and not isinstance(error.__cause__, errors.LockNotAvailable):
-            raise
-        return
-    if done or len(acts) == 1:
-        for act in acts:
-            act.is_done = done
+def _tell(acts: Iterable[_Act], done: bool) -> None:
+    for act in acts:
+        act.told(done)
 
 
 @functools.cache

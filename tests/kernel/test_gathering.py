@@ -1,17 +1,22 @@
-"""Acts of several threads in one statement; each hears what there is to say to it."""
+"""Acts of many requests in one statement; each is told whether it was done."""
 
 import contextlib
+import functools
+import select
+import time
 from collections.abc import Iterator
 
+import psycopg
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import connection
 
 from market.kernel import gathering
 from market.kernel.conditions import Condition, unlocked
+from market.kernel.direct import Line
 from market.kernel.gathering import Gathering
 from market.kernel.identifiers import uuid7
 from market.outbox.models import Job
-from tests.concurrency.together import InBackground, blocked_backends
+from tests.concurrency.together import blocked_backends
 from tests.conftest import wait_until
 
 HOLDS = Condition("ask.holds", "holds boolean", [{"holds": True}])
@@ -19,6 +24,42 @@ FAILS = Condition("ask.holds", "holds boolean", [{"holds": False}])
 UNKNOWN = Condition("ask.holds", "holds boolean", [{"holds": None}])
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Meeting:
+    """A gathering, and what it has told whom."""
+
+    def __init__(self) -> None:
+        self.line = Line()
+        self.gathering = Gathering(self.line)
+        self.told: dict[str, bool] = {}
+
+    def put(self, key: str, given: Condition = HOLDS) -> None:
+        self.gathering.put([job(key)], given, functools.partial(self.told.__setitem__, key))
+
+    def go_on(self, *keys: str, seconds: float = 10) -> list[bool]:
+        """What these are told; as the loop of a server goes on."""
+        deadline = time.monotonic() + seconds
+        self.gathering.go()
+        while not set(keys) <= self.told.keys():
+            assert time.monotonic() < deadline, f"told only {self.told}"
+            if select.select([self.gathering.descriptor], [], [], 0.1)[0]:
+                self.gathering.answered()
+                self.gathering.go()
+        return [self.told[key] for key in keys]
+
+    def process(self) -> int:
+        self.line.ask("SELECT pg_backend_pid()::text", [])
+        while not (result := self.line.answer()):
+            pass
+        return int(result.get_value(0, 0))
+
+
+@pytest.fixture
+def meeting() -> Iterator[Meeting]:
+    meeting = Meeting()
+    yield meeting
+    meeting.gathering.close()
 
 
 @pytest.fixture
@@ -53,18 +94,14 @@ def taken(key: str) -> Iterator[None]:
         other.close()
 
 
-def behind_a_statement(acts: list[tuple[list[Job], Condition]], meanwhile=lambda: None) -> list[InBackground]:
-    """Let these acts wait, in this order, behind a statement that is held up; then let all go on."""
-    meeting, waiting = Gathering(), []
+@contextlib.contextmanager
+def under_way(meeting: Meeting) -> Iterator[None]:
+    """A statement of the gathering is held up meanwhile."""
     with taken("first"):
-        first = InBackground(lambda: meeting.insert([job("first")], HOLDS))
+        meeting.put("first")
+        meeting.gathering.go()
         wait_until(lambda: blocked_backends() == 1)
-        for number, (rows, given) in enumerate(acts, start=1):
-            waiting.append(InBackground(lambda rows=rows, given=given: meeting.insert(rows, given)))
-            wait_until(lambda number=number: len(meeting) == number)
-        meanwhile()
-    assert first.wait() is True
-    return waiting
+        yield
 
 
 def written() -> dict[str, str]:
@@ -74,77 +111,97 @@ def written() -> dict[str, str]:
         return dict(cursor.fetchall())
 
 
-def test_those_who_wait_go_as_one(patience):
-    acts = behind_a_statement([([job(key)], HOLDS) for key in "abc"])
-    assert [act.wait() for act in acts] == [True, True, True]
+def test_those_who_wait_go_as_one(meeting, patience):
+    with under_way(meeting):
+        for key in "abc":
+            meeting.put(key)
+        meeting.gathering.go()
+        assert not meeting.told
+    assert meeting.go_on("first", "a", "b", "c") == [True] * 4
     found = written()
     assert len(found) == 4 and found["a"] == found["b"] == found["c"] != found["first"]
 
 
-def test_nobody_waits_for_company():
-    assert Gathering().insert([job("a")], HOLDS)
-    assert Job.objects.get().key == "a"
+def test_nobody_waits_for_company(meeting):
+    meeting.put("a")
+    assert meeting.go_on("a") == [True]
+    assert written().keys() == {"a"}
 
 
-@pytest.mark.parametrize("turn", [0, 1, 2], ids=["leads", "is taken along", "comes last"])
-def test_what_is_refused_is_told_to_the_one_whom_it_concerns(turn, patience):
+def test_one_statement_takes_so_many(meeting):
+    keys = [f"{number}" for number in range(gathering.MOST + 2)]
+    for key in keys:
+        meeting.put(key)
+    assert meeting.go_on(*keys) == [True] * len(keys)
+    found = written()
+    assert len({found[key] for key in keys[: gathering.MOST]}) == len({found[key] for key in keys[-2:]}) == 1
+    assert found[keys[0]] != found[keys[-1]]
+
+
+@pytest.mark.parametrize("turn", [0, 1, 2])
+def test_what_is_refused_to_one_is_done_for_none(turn, meeting):
     Job.objects.bulk_create([job("there already")])
     keys = ["a", "b"]
     keys.insert(turn, "there already")
-    answers = [act.wait() for act in behind_a_statement([([job(key)], HOLDS) for key in keys])]
-    assert isinstance(answers.pop(turn), IntegrityError)
-    assert answers == [True, True]
-    assert written().keys() == {"first", "there already", "a", "b"}
+    for key in keys:
+        meeting.put(key)
+    assert meeting.go_on(*keys) == [False] * 3
+    assert written().keys() == {"there already"}
+    meeting.put("c")
+    assert meeting.go_on("c") == [True]
 
 
 @pytest.mark.parametrize("broken", [FAILS, UNKNOWN], ids=["false", "unknown"])
-@pytest.mark.parametrize("turn", [0, 1, 2], ids=["leads", "is taken along", "comes last"])
-def test_a_condition_that_does_not_hold_concerns_one_act(turn, broken, patience):
-    acts = [([job("a")], HOLDS), ([job("b")], HOLDS)]
-    acts.insert(turn, ([job("c")], broken))
-    answers = [act.wait() for act in behind_a_statement(acts)]
-    assert answers.pop(turn) is False
-    assert answers == [True, True]
-    assert written().keys() == {"first", "a", "b"}
+@pytest.mark.parametrize("turn", [0, 1, 2])
+def test_when_one_condition_does_not_hold_nothing_is_done(turn, broken, meeting):
+    givens = [HOLDS, HOLDS]
+    givens.insert(turn, broken)
+    for key, given in zip("abc", givens, strict=True):
+        meeting.put(key, given)
+    assert meeting.go_on("a", "b", "c") == [False] * 3
+    assert not written()
 
 
-def test_acts_that_ask_different_questions_go_apart(patience):
-    acts = behind_a_statement([([job("a")], HOLDS), ([job("b")], unlocked(7)), ([job("c")], HOLDS)])
-    assert [act.wait() for act in acts] == [True, True, True]
+def test_acts_that_ask_different_questions_go_apart(meeting, patience):
+    with under_way(meeting):
+        meeting.put("a")
+        meeting.put("b", unlocked(7))
+        meeting.put("c")
+    assert meeting.go_on("a", "b", "c") == [True, True, True]
     found = written()
     assert found["a"] == found["c"] != found["b"]
 
 
-def test_who_is_held_up_does_not_hold_up_those_with_whom_it_came(patience, monkeypatch):
-    def ordinary() -> None:
-        monkeypatch.setattr(gathering, "PATIENCE", "50ms")
-
+def test_who_is_held_up_keeps_the_others_for_a_moment_only(meeting):
     with taken("held"):
-        *others, held = behind_a_statement([([job(key)], HOLDS) for key in ("a", "b", "held")], meanwhile=ordinary)
-        assert [act.wait() for act in others] == [True, True]
-        wait_until(lambda: blocked_backends() == 1)
-    assert held.wait() is True
-    assert written().keys() == {"first", "a", "b", "held"}
+        meeting.put("a")
+        meeting.put("held")
+        assert meeting.go_on("a", "held", seconds=5) == [False, False]
+        meeting.put("b")
+        assert meeting.go_on("b", seconds=5) == [True]
+    assert written().keys() == {"b"}
 
 
-def test_who_is_held_up_alone_does_not_hold_up_those_who_come_later():
-    meeting = Gathering()
-    with taken("held"):
-        held = InBackground(lambda: meeting.insert([job("held")], HOLDS))
-        wait_until(lambda: blocked_backends() == 1)
-        assert meeting.insert([job("a")], HOLDS) is True
-        assert meeting.insert([job("b")], FAILS) is False
-        assert written().keys() == {"a"}
-    assert held.wait() is True
-    assert written().keys() == {"a", "held"}
+def test_without_its_connection_nobody_is_done(meeting, patience):
+    process = meeting.process()
+    with under_way(meeting):
+        meeting.put("a")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [process])
+        with pytest.raises(psycopg.OperationalError):
+            meeting.go_on("first")
+        meeting.gathering.close()
+        assert meeting.told == {"first": False, "a": False}
+    assert not written()
 
 
-def test_what_was_written_is_known_as_written(patience):
-    rows = [[job("a")], [job("b")]]
-    for act in behind_a_statement([(each, HOLDS) for each in rows]):
-        act.wait()
-    assert not any(each._state.adding for (each,) in rows)
-    with transaction.atomic():
-        rows[0][0].attempts = 3
-        rows[0][0].save()
-    assert Job.objects.get(key="a").attempts == 3
+def test_a_statement_that_the_server_has_forgotten_is_prepared_again(meeting):
+    meeting.put("a")
+    assert meeting.go_on("a") == [True]
+    meeting.line.ask("DEALLOCATE ALL", [])
+    while meeting.line.answer() is None:
+        pass
+    for key in "bc":
+        meeting.put(key)
+        meeting.go_on(key)
+    assert meeting.told == {"a": True, "b": False, "c": True}

@@ -1,4 +1,4 @@
-"""The web process, whose threads stay with a busy connection."""
+"""The web process: its main thread and its threads share the connections, and nobody is left without an answer."""
 
 import socket
 from urllib.parse import urlsplit
@@ -55,7 +55,7 @@ def test_a_newcomer_is_answered_while_all_threads_have_a_client_each(web):
         assert [answers(client) for client in busy] == [1, 1]
 
 
-def test_what_was_sent_in_advance_is_answered_in_turn_and_who_hangs_up_leaves_the_thread_to_others(web):
+def test_what_was_sent_in_advance_is_answered_in_turn_and_who_hangs_up_leaves_his_place_to_others(web):
     """Two requests in one packet, then one more on the same connection; and more such clients than threads."""
     for _client in range(5):
         with connected(web) as client:

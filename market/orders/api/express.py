@@ -4,12 +4,14 @@ Whatever is not goes the ordinary way, through every middleware and the API fram
 repeated, in flight, or has to wait. So each refusal is said in one place, and this lane says one thing: 201.
 """
 
+import dataclasses
 import hmac
 from typing import Any
 
 import orjson
 from django.conf import settings
 from django.db import IntegrityError, connection
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from rest_framework import status
 
@@ -18,39 +20,126 @@ from accounts.models import ApiToken
 from accounts.states import Scope
 from market.api.idempotency import ReplyRecorder, fingerprint, is_key, lock_key
 from market.api.parsers import parse_json
-from market.kernel.conditions import unlocked
+from market.kernel.conditions import Condition, unlocked
 from market.kernel.errors import BusinessError
 from market.orders.api.serializers import plain_wish, rendered
 from market.orders.models import Order
+from market.orders.services import placing
 from market.orders.services.ground import Ground, Wish, forget, ground_of_bearer, keep, kept_ground
-from market.orders.services.placing import place_at_once
 
 OPERATION = "orders.place"
 
 
-def place_order(request: HttpRequest) -> HttpResponse | None:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a good request comes to when the rows of its placement have been inserted."""
+
+    placement: placing.Placement
+    recorder: ReplyRecorder
+    location: str
+
+    @property
+    def rows(self) -> list[Model]:
+        """To be inserted together, where ``given`` holds."""
+        return self.placement.rows
+
+    @property
+    def given(self) -> Condition:
+        """The ground is as it was, and nobody else is at work on the same key."""
+        return self.placement.given
+
+    def conclude(self) -> HttpResponse:
+        """The answer, once the rows are there."""
+        self.placement.announce()
+        return _created(self.recorder, self.location)
+
+
+def answer(request: HttpRequest) -> HttpResponse | None:
     """The answer to a request that places an order, or None: nothing has changed then, and it goes the ordinary way."""
-    presented = credentials(request.META.get("HTTP_AUTHORIZATION", ""))
-    key = request.META.get("HTTP_IDEMPOTENCY_KEY", "").strip()
-    if presented is None or not is_key(key) or not _is_plain(request):
+    asked = _Asked.of(request)
+    if asked is None:
         return None
-    body = _body(request)
-    wish = plain_wish(body)
-    if wish is None:
-        return None
-    prefix, secret = presented
-    print_ = fingerprint(request.method, request.path, body)
-    if ground := kept_ground(wish, prefix):
-        if response := _placed(request, ground, wish, secret, key, print_):
+    if ground := kept_ground(asked.wish, asked.prefix):
+        if response := asked.placed_on(ground):
             return response
-        forget(wish, prefix)
-    ground = ground_of_bearer(wish, token_prefix=prefix, operation=OPERATION, key=key)
+        forget(asked.wish, asked.prefix)
+    ground = ground_of_bearer(asked.wish, token_prefix=asked.prefix, operation=OPERATION, key=asked.key)
     if ground is None or ground.is_answered or ground.has_limits:
         return None
-    response = _placed(request, ground, wish, secret, key, print_)
+    response = asked.placed_on(ground)
     if response and not connection.in_atomic_block:
-        keep(ground, wish, prefix)
+        keep(ground, asked.wish, asked.prefix)
     return response
+
+
+def prepare(request: HttpRequest) -> Prepared | None:
+    """What to insert for a request whose ground this process has kept; None for any other. Nothing is asked of the
+    database, and nothing has changed."""
+    asked = _Asked.of(request)
+    ground = asked and kept_ground(asked.wish, asked.prefix)
+    if not ground or not asked.is_entitled_on(ground):
+        return None
+    try:
+        return asked.prepared_on(ground)
+    except BusinessError:
+        return None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a plain request asks for, and by which credentials."""
+
+    wish: Wish
+    prefix: str
+    secret: str
+    key: str
+    fingerprint: str
+    location: str
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> "_Asked | None":
+        presented = credentials(request.META.get("HTTP_AUTHORIZATION", ""))
+        key = request.META.get("HTTP_IDEMPOTENCY_KEY", "").strip()
+        if presented is None or not is_key(key) or not _is_plain(request):
+            return None
+        body = _body(request)
+        wish = plain_wish(body)
+        if wish is None:
+            return None
+        return cls(wish, *presented, key, fingerprint(request.method, request.path, body), request.path)
+
+    def is_entitled_on(self, ground: Ground) -> bool:
+        token = ground.token
+        fits = hmac.compare_digest(token.digest, ApiToken.digest_of(self.secret))
+        return fits and token.is_usable and Scope.ORDERS_WRITE in token.scopes
+
+    def placed_on(self, ground: Ground) -> HttpResponse | None:
+        if not self.is_entitled_on(ground):
+            return None
+        terms, recorder = self._terms(ground)
+        try:
+            order = placing.place_at_once(**terms)
+        except (BusinessError, IntegrityError):
+            return None
+        return None if order is None else _created(recorder, f"{self.location}/{order.id}")
+
+    def prepared_on(self, ground: Ground) -> Prepared:
+        terms, recorder = self._terms(ground)
+        placement = placing.prepare(**terms)
+        return Prepared(placement, recorder, f"{self.location}/{placement.order.id}")
+
+    def _terms(self, ground: Ground) -> tuple[dict[str, Any], ReplyRecorder]:
+        actor = ground.token.actor
+        recorder = ReplyRecorder(actor.organization_id, OPERATION, self.key, self.fingerprint)
+
+        def reply(order: Order) -> Model:
+            return recorder.row(status.HTTP_201_CREATED, rendered(order, actor))
+
+        given = unlocked(lock_key(actor.organization_id, OPERATION, self.key))
+        if ground.unchanged:
+            given &= ground.unchanged
+        terms = {"actor": actor, "ground": ground, "wish": self.wish, "given": given, "also_insert": reply}
+        return terms, recorder
 
 
 def _is_plain(request: HttpRequest) -> bool:
@@ -72,34 +161,10 @@ def _body(request: HttpRequest) -> Any:
         return None
 
 
-def _may_place(token: ApiToken, secret: str) -> bool:
-    fits = hmac.compare_digest(token.digest, ApiToken.digest_of(secret))
-    return fits and token.is_usable and Scope.ORDERS_WRITE in token.scopes
-
-
-def _placed(
-    request: HttpRequest, ground: Ground, wish: Wish, secret: str, key: str, print_: str
-) -> HttpResponse | None:
-    if not _may_place(ground.token, secret):
-        return None
-    actor = ground.token.actor
-    recorder = ReplyRecorder(actor.organization_id, OPERATION, key, print_)
-
-    def reply(order: Order) -> Any:
-        return recorder.row(status.HTTP_201_CREATED, rendered(order, actor))
-
-    given = unlocked(lock_key(actor.organization_id, OPERATION, key))
-    if ground.unchanged:
-        given &= ground.unchanged
-    try:
-        order = place_at_once(actor=actor, ground=ground, wish=wish, given=given, also_insert=reply)
-    except (BusinessError, IntegrityError):
-        return None
-    if order is None:
-        return None
+def _created(recorder: ReplyRecorder, location: str) -> HttpResponse:
     return HttpResponse(
         orjson.dumps(recorder.reply.body),
         content_type="application/json",
         status=status.HTTP_201_CREATED,
-        headers={"Location": f"{request.path}/{order.id}", "Allow": "GET, POST, HEAD, OPTIONS"},
+        headers={"Location": location, "Allow": "GET, POST, HEAD, OPTIONS"},
     )

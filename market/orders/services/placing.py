@@ -25,7 +25,6 @@ from market.kernel.actors import Actor
 from market.kernel.conditions import Condition
 from market.kernel.database import deadlock_refused, insert_together, new_row, violated_constraint
 from market.kernel.errors import BusinessError, Forbidden, InvalidInput, NotFound
-from market.kernel.gathering import Gathering
 from market.kernel.identifiers import short_code, uuid7
 from market.kernel.money import MAX_AMOUNT
 from market.ledger.services import posting
@@ -43,8 +42,6 @@ from market.outbox.services import announce
 MAX_QUANTITY = 1_000_000
 MAX_PURPOSE = 1000
 MAX_REFERENCE = 64
-
-GATHERING = Gathering()
 
 
 def place(
@@ -111,26 +108,41 @@ def _placed_on_kept_ground(actor: Actor, wish: Wish, also_insert: AlsoInsert) ->
 def place_at_once(
     *, actor: Actor, ground: Ground, wish: Wish, given: Condition, also_insert: AlsoInsert
 ) -> Order | None:
-    """``place`` for a buyer without spending limits who need not wait, on ground read before, in ONE statement, which
-    several threads may share.
+    """``place`` for a buyer without spending limits who need not wait, on ground read before, in ONE statement.
 
     None, and nothing changed, when ``given`` does not hold. Raises as ``place`` does.
     """
+    placement = prepare(actor=actor, ground=ground, wish=wish, given=given, also_insert=also_insert)
+    alone = transaction.atomic() if connection.in_atomic_block else contextlib.nullcontext()
+    with refusals_named():
+        with alone:
+            is_placed = insert_together(placement.rows, given=given)
+        if not is_placed:
+            return None
+        placement.announce()
+    return placement.order
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Placement:
+    """An order that is placed when its rows are inserted together, under its condition."""
+
+    order: Order
+    rows: list[Model]
+    given: Condition
+
+    def announce(self) -> None:
+        """To be called once it is placed."""
+        announce(self.rows)
+
+
+def prepare(*, actor: Actor, ground: Ground, wish: Wish, given: Condition, also_insert: AlsoInsert) -> Placement:
+    """``place_at_once`` without its statement: nothing is asked of the database. Raises as ``place`` does."""
     require_buyer(actor)
     require_valid(wish)
     draft = agree(actor, ground, wish, clock.now())
     rows = draft.rows(actor)
-    everything = [also_insert(draft.order), *rows] if also_insert else rows
-    with refusals_named():
-        if connection.in_atomic_block:
-            with transaction.atomic():
-                is_placed = insert_together(everything, given=given)
-        else:
-            is_placed = GATHERING.insert(everything, given)
-        if not is_placed:
-            return None
-        announce(rows)
-    return draft.order
+    return Placement(draft.order, [also_insert(draft.order), *rows] if also_insert else rows, given)
 
 
 @contextlib.contextmanager
