@@ -35,6 +35,9 @@ LOOKED_AT = 16 * 1024
 
 RECONNECT_SECONDS = 1.0
 
+GARBAGE = 10_000
+"""So many more objects than before are there when it is time to look for garbage among them (Python's own: 700)."""
+
 KEPT: Future = Future()
 """What a thread comes to that has answered, when the connection may be used again."""
 KEPT.set_result(True)
@@ -66,7 +69,10 @@ class LaneWorker(ThreadWorker):
         self.beginnings = tuple(f"{method} {path} HTTP/1.1\r\n".encode() for method, path in lanes)
         self.gathering: Gathering | None = None
         self.connects_after = 0.0
-        gc.freeze()  # what has been loaded stays: looking through it again and again would hold up everybody
+        # Looking for garbage holds up everybody. What has been loaded is none; and a request of a thousand orders makes
+        # so many objects, all of which it needs to the end.
+        gc.freeze()
+        gc.set_threshold(GARBAGE)
         super().run()
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
