@@ -21,7 +21,8 @@ worker_class = "settings.worker.LaneWorker"
 # more processes than cores.
 workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
 preload_app = True  # a process is there at once, so nobody waits while another is replaced
-# Each thread keeps a database connection: workers * threads, and the Celery workers', must fit max_connections.
+# Each thread keeps a database connection, and so does the main thread: workers * (threads + 1), and the Celery
+# workers', must fit max_connections.
 threads = 8
 timeout = 60
 graceful_timeout = 30

@@ -15,6 +15,7 @@ from django.middleware.security import SecurityMiddleware
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import get_language_from_request
 from django_structlog.middlewares import RequestMiddleware
+from structlog.contextvars import bound_contextvars, get_contextvars
 
 from settings.urls import lanes
 
@@ -29,7 +30,7 @@ class RequestLog(RequestMiddleware):
         return f"{request.method} {request.path}"
 
     def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
-        request_id = structlog.contextvars.get_contextvars().get("request_id")
+        request_id = get_contextvars().get("request_id")
         if request_id:
             response["X-Request-ID"] = request_id
         super().handle_response(request, response)
@@ -66,25 +67,12 @@ class ContentSecurityPolicy:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request on the express lane, and what a lane's ``prepare`` has made of it: ``rows`` to insert where ``given``
-    holds, and the answer after that (``conclude``)."""
+    """A request on the express lane, and what the lane's ``prepare`` has made of it: that has the ``rows`` to insert
+    where ``given`` holds, and the answer after that (``conclude``)."""
 
     request: HttpRequest
     request_id: str
     prepared: Any
-
-
-class _speaking_of:
-    """What is logged, and left as evidence, is about the request of that id."""
-
-    def __init__(self, request_id: str) -> None:
-        self.request_id = request_id
-
-    def __enter__(self) -> None:
-        structlog.contextvars.bind_contextvars(request_id=self.request_id)
-
-    def __exit__(self, *_error: object) -> None:
-        structlog.contextvars.clear_contextvars()
 
 
 class ExpressLane:
@@ -103,7 +91,7 @@ class ExpressLane:
         if lane is None:
             return self.get_response(request)
         request_id = str(uuid.uuid4())
-        with _speaking_of(request_id):
+        with bound_contextvars(request_id=request_id):
             try:
                 response = lane.answer(request)
             except Exception as error:  # as Django answers what no view foresaw, with the id that the log has
@@ -116,7 +104,7 @@ class ExpressLane:
             return self.get_response(request)
         return self._dressed(request, response, request_id)
 
-    def prepare(self, request: HttpRequest) -> "Exchange | None":
+    def prepare(self, request: HttpRequest) -> Exchange | None:
         """For a server that has many requests at once: what this one needs to have inserted before it is answered.
 
         None when that is not so plain; nothing has changed then.
@@ -125,13 +113,13 @@ class ExpressLane:
         if lane is None:
             return None
         request_id = str(uuid.uuid4())
-        with _speaking_of(request_id):
+        with bound_contextvars(request_id=request_id):
             prepared = lane.prepare(request)
         return None if prepared is None else Exchange(request, request_id, prepared)
 
-    def conclude(self, exchange: "Exchange") -> HttpResponse:
+    def conclude(self, exchange: Exchange) -> HttpResponse:
         """The answer, after what the exchange needs has been inserted."""
-        with _speaking_of(exchange.request_id):
+        with bound_contextvars(request_id=exchange.request_id):
             response = exchange.prepared.conclude()
             self._log(exchange.request, response)
         return self._dressed(exchange.request, response, exchange.request_id)

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-import psycopg
 from django.core.handlers.wsgi import WSGIRequest
 from gunicorn import SERVER
 from gunicorn.http import wsgi
@@ -62,7 +61,8 @@ class LaneWorker(ThreadWorker):
 
     def run(self) -> None:
         """gunicorn calls this when the application is loaded."""
-        from settings.middleware import ExpressLane  # noqa: PLC0415 (not before)
+        # Models cannot be imported before that, and gunicorn imports this file first.
+        from settings.middleware import ExpressLane  # noqa: PLC0415
         from settings.urls import lanes  # noqa: PLC0415
 
         self.lane = ExpressLane(self.wsgi)
@@ -135,7 +135,7 @@ class LaneWorker(ThreadWorker):
             return
         try:
             conn.sock.recv(taken.size)
-            rest = answer[conn.sock.send(answer) :]
+            rest = answer[_sent_at_once(conn.sock, answer) :]
         except OSError:  # the client has gone
             self.nr_conns -= 1
             conn.close()
@@ -174,8 +174,8 @@ class LaneWorker(ThreadWorker):
             return
         try:
             act(self.gathering)
-        except psycopg.Error:
-            log.warning("The express lane lost its connection to the database; threads answer.", exc_info=True)
+        except Exception:  # most likely the connection; whatever it was, this thread has everybody's to look after
+            log.exception("The express lane lost its way to the database; threads answer.")
             gathering, self.gathering = self.gathering, None
             self.connects_after = time.monotonic() + RECONNECT_SECONDS
             self.poller.unregister(gathering.descriptor)
@@ -196,6 +196,14 @@ class LaneWorker(ThreadWorker):
         self.poller.register(
             self.gathering.descriptor, selectors.EVENT_READ, lambda _line: self._on_gathering(Gathering.answered)
         )
+
+
+def _sent_at_once(client: socket.socket, answer: bytes) -> int:
+    """Bytes that went without waiting: none, where earlier answers have not been read."""
+    try:
+        return client.send(answer)
+    except BlockingIOError:
+        return 0
 
 
 def _send(client: socket.socket, rest: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import io
 import json
 import os
 import signal
@@ -24,7 +25,7 @@ from market.ledger.models import Account
 from market.ledger.states import AccountKind
 from market.orders.models import Order, OrderTerms
 from tests import factories
-from tests.concurrency.together import blocked_backends
+from tests.concurrency.together import InBackground, blocked_backends
 from tests.conftest import wait_until
 from tests.orders.trades import wish
 
@@ -32,6 +33,16 @@ pytestmark = pytest.mark.django_db(transaction=True)
 PRICE = 10_000
 ORDINARY = "application/json;q=0.9"
 """An ``Accept`` that the express lane leaves to content negotiation."""
+
+
+class Kept(io.BufferedReader):
+    """Outlives the answers that are read from it: what has come of the next one is not lost."""
+
+    def makefile(self, _mode: str) -> "Kept":
+        return self
+
+    def close(self) -> None:
+        """Not with an answer."""
 
 
 class Answer:
@@ -52,7 +63,16 @@ class Buyer:
         self.member: Membership = factories.member(self.organization, Role.PURCHASER)
         factories.fund(self.organization, orders * PRICE)
         self.token = factories.bearer(self.member)
-        self.socket = socket.create_connection((self.address.hostname, self.address.port), timeout=30)
+        self.connect()
+
+    def connect(self, buffer: int | None = None) -> None:
+        """``buffer``: bytes that may have come before somebody reads them."""
+        self.socket = socket.socket()
+        self.socket.settimeout(30)
+        if buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        self.socket.connect((self.address.hostname, self.address.port))
+        self.received = Kept(socket.SocketIO(self.socket, "r"))
 
     def request(self, body: object = None, key: str | None = None, **headers: str) -> bytes:
         """The whole request, as it goes over the wire; ``headers`` with ``_`` for ``-``."""
@@ -71,13 +91,19 @@ class Buyer:
         self.socket.sendall(self.request(*arguments, **headers))
 
     def answer(self) -> Answer:
-        response = http.client.HTTPResponse(self.socket, method="POST")
+        response = http.client.HTTPResponse(self.received, method="POST")
         response.begin()
         return Answer(response)
 
     def order(self, *arguments: Any, **headers: str) -> Answer:
         self.send(*arguments, **headers)
         return self.answer()
+
+
+@pytest.fixture
+def web_options() -> list[str]:
+    """Orders meet within a process."""
+    return ["--workers", "1"]
 
 
 @pytest.fixture
@@ -267,9 +293,22 @@ def test_who_hangs_up_has_ordered_and_learns_it_by_asking_again(buyers, stopped,
         gone.socket.close()
         other.send()
     assert other.answer().code == 201
-    gone.socket = socket.create_connection((gone.address.hostname, gone.address.port), timeout=30)
+    gone.connect()
     assert gone.order(body, "once").code == 201
     assert factories.balance(gone.organization, AccountKind.WALLET) == 4 * PRICE
+
+
+def test_who_sends_much_and_reads_late_holds_up_nobody_and_has_every_answer_in_the_end(buyers):
+    slow, other = buyers(301, 5)
+    slow.connect(buffer=4096)
+    assert slow.order().code == 201
+    keys = [f"{number}" for number in range(300)]
+    sending = InBackground(lambda: [slow.send(None, key) for key in keys])
+    assert [other.order().code for _order in range(3)] == [201, 201, 201]
+    answers = [slow.answer() for _key in keys]
+    sending.wait()
+    assert {answer.code for answer in answers} == {201}
+    assert len({answer.body["id"] for answer in answers}) == len(keys)
 
 
 def test_connections_that_the_database_has_ended_are_replaced(buyers):
