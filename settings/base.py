@@ -277,7 +277,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["market.api.permissions.HasScope"],
     "DEFAULT_PARSER_CLASSES": ["market.api.parsers.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["market.api.renderers.FastJSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "market.api.paging.CursorPaging",
     "DEFAULT_SCHEMA_CLASS": "market.api.openapi.Operation",
     "EXCEPTION_HANDLER": "market.api.problems.exception_handler",

@@ -151,7 +151,7 @@ class LaneWorker(ThreadWorker):
         lines = [
             f"HTTP/1.1 {answer.status_code} {answer.reason_phrase}",
             f"Server: {SERVER}",
-            f"Date: {http_date()}",
+            f"Date: {_written(int(time.time()))}",
             "Connection: keep-alive",
             *[f"{name}: {value}" for name, value in answer.items()],
             "\r\n",
@@ -196,6 +196,12 @@ class LaneWorker(ThreadWorker):
         self.poller.register(
             self.gathering.descriptor, selectors.EVENT_READ, lambda _line: self._on_gathering(Gathering.answered)
         )
+
+
+@functools.lru_cache(maxsize=1)
+def _written(moment: int) -> str:
+    """A moment, in seconds, as the headers of all answers of that second have it."""
+    return http_date(moment)
 
 
 def _sent_at_once(client: socket.socket, answer: bytes) -> int:

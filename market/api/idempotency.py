@@ -12,10 +12,10 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.utils.encoders import JSONEncoder
 
 from market.api.errors import IdempotencyKeyMissing, IdempotencyKeyReused, RequestInFlight
 from market.api.models import IdempotentReply
+from market.api.renderers import as_json
 from market.api.serializers import NoBody, StrictSerializer
 from market.kernel.actors import Actor
 from market.kernel.database import new_row, violated_constraint
@@ -33,10 +33,12 @@ class ReplyRecorder:
         self.key = key
         self.fingerprint = fingerprint
         self.reply: IdempotentReply | None = None
+        self.document = b""
+        """The body of the reply as it is sent."""
 
     def row(self, status: int, body: Any) -> models.Model:
         """The unsaved reply for the act to insert. ``body`` must be what the client gets, renderable as JSON."""
-        plain = orjson.loads(orjson.dumps(body, _as_plain, orjson.OPT_UTC_Z))
+        self.document = as_json(body)
         self.reply = new_row(
             IdempotentReply,
             organization_id=self.organization_id,
@@ -44,7 +46,7 @@ class ReplyRecorder:
             key=self.key,
             fingerprint=self.fingerprint,
             status=status,
-            body=plain,
+            body=orjson.loads(self.document),
         )
         return self.reply
 
@@ -129,10 +131,6 @@ def fingerprint(method: str, path: str, body: Any) -> str:
     except TypeError:  # numbers beyond 64 bits
         canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), default=str).encode()
     return hashlib.sha256(f"{method}\n{path}\n".encode() + canonical).hexdigest()
-
-
-def _as_plain(value: Any) -> Any:
-    return JSONEncoder().default(value)
 
 
 def lock_key(organization_id: uuid.UUID, operation: str, key: str) -> int:

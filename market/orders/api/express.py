@@ -8,7 +8,6 @@ import dataclasses
 import hmac
 from typing import Any
 
-import orjson
 from django.conf import settings
 from django.db import IntegrityError, connection
 from django.db.models import Model
@@ -163,7 +162,7 @@ def _body(request: HttpRequest) -> Any:
 
 def _created(recorder: ReplyRecorder, location: str) -> HttpResponse:
     return HttpResponse(
-        orjson.dumps(recorder.reply.body),
+        recorder.document,
         content_type="application/json",
         status=status.HTTP_201_CREATED,
         headers={"Location": location, "Allow": "GET, POST, HEAD, OPTIONS"},

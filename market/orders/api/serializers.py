@@ -1,6 +1,5 @@
 """What the orders API takes and gives."""
 
-import datetime
 import uuid
 from typing import Any
 
@@ -191,52 +190,43 @@ def rendered(order: Order, reader: Actor, *, with_money: bool = False) -> dict[s
     Written out, since a serializer takes several times as long, and every act on an order answers with this.
     """
     product, revision, buyer, vendor = order.product, order.revision, order.buyer_org, order.vendor_org
-    deadline = next_deadline(order)
     document = {
-        "id": str(order.id),
+        "id": order.id,
         "number": order.number,
         "state": str(order.state),
         "legal_moves": ORDER_MOVES.legal_moves(order.state),
         "acts": acts_open_to(reader, order),
-        "buyer": {"id": str(buyer.id), "name": buyer.name},
-        "vendor": {"id": str(vendor.id), "name": vendor.name},
-        "product": {"id": str(product.id), "code": product.code, "title": product.title},
-        "revision": {"id": str(revision.id), "number": revision.number},
-        "offer": str(order.offer_id),
+        "buyer": {"id": buyer.id, "name": buyer.name},
+        "vendor": {"id": vendor.id, "name": vendor.name},
+        "product": {"id": product.id, "code": product.code, "title": product.title},
+        "revision": {"id": revision.id, "number": revision.number},
+        "offer": order.offer_id,
         "quantity": order.quantity,
         "amount": order.amount,
         "currency": order.currency,
-        "term_starts_on": _day(order.term_starts_on),
-        "term_ends_on": _day(order.term_ends_on),
-        "renews": str(order.renews_id) if order.renews_id else None,
-        "suspended_at": _moment(order.suspended_at),
+        "term_starts_on": order.term_starts_on,
+        "term_ends_on": order.term_ends_on,
+        "renews": order.renews_id,
+        "suspended_at": order.suspended_at,
         "purpose": order.purpose,
-        "purpose_approval": str(order.approval_id) if order.approval_id else None,
+        "purpose_approval": order.approval_id,
         "client_reference": order.client_reference,
-        "group": str(order.group_id) if order.group_id else None,
+        "group": order.group_id,
         "terms_sha256": order.terms_sha256,
         "failure_reason": order.failure_reason,
-        "placed_at": _moment(order.placed_at),
-        "next_deadline": deadline and {"what": deadline["what"], "at": _moment(deadline["at"])},
-        "approval_due_at": _moment(order.approval_due_at),
-        "funds_due_at": _moment(order.funds_due_at),
-        "delivered_at": _moment(order.delivered_at),
-        "acceptance_due_at": _moment(order.acceptance_due_at),
-        "accepted_at": _moment(order.accepted_at),
-        "refund_due_at": _moment(order.refund_due_at),
-        "closed_at": _moment(order.closed_at),
+        "placed_at": order.placed_at,
+        "next_deadline": next_deadline(order),
+        "approval_due_at": order.approval_due_at,
+        "funds_due_at": order.funds_due_at,
+        "delivered_at": order.delivered_at,
+        "acceptance_due_at": order.acceptance_due_at,
+        "accepted_at": order.accepted_at,
+        "refund_due_at": order.refund_due_at,
+        "closed_at": order.closed_at,
     }
     if with_money:
         document["money"] = money_of(order)
     return document
-
-
-def _moment(value: datetime.datetime | None) -> str | None:
-    return value and value.isoformat().replace("+00:00", "Z")
-
-
-def _day(value: datetime.date | None) -> str | None:
-    return value and value.isoformat()
 
 
 class MomentSerializer(serializers.Serializer):
