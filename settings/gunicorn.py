@@ -17,9 +17,9 @@ class Log(Logger):
 logger_class = Log
 bind = os.environ.get("WEB_BIND") or "127.0.0.1:8000"
 worker_class = "settings.worker.LaneWorker"
-# Python runs one thread of a process at a time. Orders that meet in one process go to the database together, so not
-# more processes than cores.
-workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
+# Python runs one thread of a process at a time. Orders that meet in one process go to the database together, and a
+# database on the same machine wants the other half of the cores; where it has its own machine, say as many as cores.
+workers = int(os.environ.get("WEB_CONCURRENCY") or max(1, (os.cpu_count() or 1) // 2))
 preload_app = True  # a process is there at once, so nobody waits while another is replaced
 # Each thread keeps a database connection, and so does the main thread: workers * (threads + 1), and the Celery
 # workers', must fit max_connections.

@@ -95,8 +95,11 @@ def run(seconds: int) -> None:
 
 
 def shop_python() -> Path:
-    """The interpreter of the shop's own virtual environment under ``var/``, made when it is not there or outdated."""
-    wanted = (HERE / "requirements.txt").read_text()
+    """The interpreter of the shop's own virtual environment under ``var/``, made when it is not there or outdated.
+
+    It is of the same build as ours: builds of one version differ by a sixth and more.
+    """
+    wanted = f"# Python {sys.version}\n{(HERE / 'requirements.txt').read_text()}"
     folder = VAR_DIR / "oscar"
     program, installed = folder / "bin" / "python", folder / "installed.txt"
     if not installed.exists() or installed.read_text() != wanted:

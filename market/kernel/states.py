@@ -18,19 +18,19 @@ class TransitionTable:
 
     def legal_moves(self, state: str) -> list[str]:
         """The states that may follow ``state``, in the table's order."""
-        return list(self._moves.get(str(state), ()))
+        return list(self._moves.get(state, ()))
 
     def sources(self, target: str) -> list[str]:
         """The states from which ``target`` may be reached: the guard of a compare-and-set."""
-        return [state for state, targets in self._moves.items() if str(target) in targets]
+        return [state for state, targets in self._moves.items() if target in targets]
 
     def is_final(self, state: str) -> bool:
         """Whether nothing may follow ``state``."""
-        return not self._moves.get(str(state))
+        return not self._moves.get(state)
 
     def require(self, state: str, target: str) -> None:
         """Raise ``IllegalTransition``, naming the legal moves, unless ``state -> target`` is one of them."""
-        if str(target) not in self._moves.get(str(state), ()):
+        if target not in self._moves.get(state, ()):
             raise self.illegal(state, target)
 
     def illegal(self, state: str, target: str) -> IllegalTransition:

@@ -193,7 +193,7 @@ def rendered(order: Order, reader: Actor, *, with_money: bool = False) -> dict[s
     document = {
         "id": order.id,
         "number": order.number,
-        "state": str(order.state),
+        "state": order.state,
         "legal_moves": ORDER_MOVES.legal_moves(order.state),
         "acts": acts_open_to(reader, order),
         "buyer": {"id": buyer.id, "name": buyer.name},
