@@ -1,5 +1,6 @@
 """JSON to strangers, written by orjson: a tenth of what Python's own takes, and as the API framework writes it."""
 
+import contextlib
 from typing import Any
 
 import orjson
@@ -25,8 +26,6 @@ class FastJSONRenderer(JSONRenderer):
     ) -> bytes:
         """The body of a response; none for None."""
         if data is not None and not self.get_indent(accepted_media_type, renderer_context or {}):
-            try:
+            with contextlib.suppress(TypeError):
                 return as_json(data)
-            except TypeError:
-                return super().render(data, accepted_media_type, renderer_context)
         return super().render(data, accepted_media_type, renderer_context)
