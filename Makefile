@@ -25,7 +25,7 @@ help: ## This list
 install: $(INSTALLED) ## Install what is needed into .venv
 
 $(INSTALLED): requirements.txt requirements-dev.txt
-	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed; say where it is: make PYTHON=/path/to/python3'; exit 1; }
+	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer with venv is needed (Debian: apt-get install python3-venv); say where it is: make PYTHON=/path/to/python3'; exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	@rm -f $(VENV)/.installed-*

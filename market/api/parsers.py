@@ -8,7 +8,6 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
-from rest_framework.renderers import JSONRenderer
 
 from market.api.errors import BodyTooLarge
 
@@ -24,7 +23,6 @@ class StrictJSONParser(BaseParser):
     """
 
     media_type = "application/json"
-    renderer_class = JSONRenderer
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         limit = settings.API_MAX_JSON_BYTES

@@ -18,6 +18,7 @@ scalars = (
     st.none()
     | st.booleans()
     | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text()
     | st.uuids()
     | st.dates()

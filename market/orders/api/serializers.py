@@ -187,7 +187,8 @@ class OrderDetailSerializer(OrderSerializer):
 def rendered(order: Order, reader: Actor, *, with_money: bool = False) -> dict[str, Any]:
     """The order as ``reader`` sees it, as ``OrderSerializer`` describes it; ``with_money`` costs one query.
 
-    Written out, since a serializer takes several times as long, and every act on an order answers with this.
+    Written out, since a serializer takes several times as long, and every act on an order answers with this. Keys, days
+    and moments are left as they are, for ``as_json`` to write.
     """
     product, revision, buyer, vendor = order.product, order.revision, order.buyer_org, order.vendor_org
     document = {
