@@ -18,6 +18,7 @@ import redis
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
+from django.utils import translation
 from playwright.sync_api import Browser, sync_playwright
 
 from settings.embedded import free_port
@@ -77,6 +78,12 @@ def nothing_left_from_last_time() -> None:
 def nothing_cached() -> None:
     """One test's throttles and counters are not another's."""
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def nobodys_language() -> None:
+    """A request in Chinese leaves its thread in Chinese: the next test begins in the default language."""
+    translation.deactivate()
 
 
 @pytest.fixture
